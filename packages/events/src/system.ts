@@ -16,6 +16,9 @@ const Value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]
 const SetAside = { reader: z.string(), type: z.string() }
 
 /** The installation itself: what an auditor asks about Tocsin. */
+/** Entries that the sentence about foreign ones names. */
+const maxForeignShown = 10
+
 export const systemEvents = [
   event({ type: 'system.started', version: 1, subject: 'system', within: 'none', data: Running, sentence: ({ data }) => `Tocsin ${data.version} started` }),
   event({ type: 'system.stopped', version: 1, subject: 'system', within: 'none', data: Running, sentence: ({ data }) => `Tocsin ${data.version} stopped` }),
@@ -101,14 +104,14 @@ export const systemEvents = [
     version: 1,
     subject: 'journal',
     within: 'none',
-    /** How many were found at once, and the first of them. */
+    /** How many were found at once, and which; earlier versions named the first ten. */
     data: z.strictObject({
       count: Count,
       entries: z.array(z.strictObject({ id: z.string(), fault: z.enum(['no MAC', 'wrong MAC', 'changed body', 'sealed before', 'out of order']) })),
     }),
     sentence: ({ data: { count, entries } }) => {
-      const named = entries.map(({ id, fault }) => `${id} (${fault})`).join(', ')
-      return `Found ${count === 1 ? 'an entry' : `${count} entries`} in the audit log that Tocsin did not write: ${named}${count > entries.length ? ', …' : ''}`
+      const named = entries.slice(0, maxForeignShown).map(({ id, fault }) => `${id} (${fault})`)
+      return `Found ${count === 1 ? 'an entry' : `${count} entries`} in the audit log that Tocsin did not write: ${named.join(', ')}${count > named.length ? ', …' : ''}`
     },
   }),
   event({

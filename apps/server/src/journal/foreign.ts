@@ -14,8 +14,6 @@ import { journal, journalCursors, journalLeaves } from './tables.ts'
  * an entry of their own.
  */
 
-/** Entries that one entry names; it counts the rest. */
-const maxNamed = 10
 /** For so long they are told in `/readyz` and by an alarm. */
 const toldSeconds = 86_400
 /** Of the entries that name them, the newest so many are read. */
@@ -54,7 +52,7 @@ export async function nameForeign(tx: Tx, secrets: Secrets, entries: readonly St
     actor: system,
     type: 'journal.foreign-entry',
     subject: { kind: 'journal', id: 'journal' },
-    data: { count: found.length, entries: found.slice(0, maxNamed) },
+    data: { count: found.length, entries: found },
   })
 }
 

@@ -21,7 +21,8 @@ import {
 import { desc, eq, or, type SQL, sql } from 'drizzle-orm'
 import type { Database, Reader, Tx } from '../kernel/database.ts'
 import type { Secrets } from '../kernel/secrets.ts'
-import { countForeign, findStrays, nameForeign } from './foreign.ts'
+import { hasOwnBody } from './entry-mac.ts'
+import { countForeign, findStrays, namedForeign, nameForeign } from './foreign.ts'
 import { openLogIdentity } from './log-keys.ts'
 import { type Place, placeName, readNodes } from './nodes.ts'
 import { headerOf, record, type StoredEntry, system, toEntry } from './record.ts'
@@ -247,10 +248,14 @@ export async function exportJournal(
   const nodes = await readNodes(reader, [...rows.flatMap(({ leafIndex }) => inclusionPlaces(leafIndex, size).flat()), ...subtrees])
   const hashOf = (place: Place) => nodes.get(placeName(place)) ?? fault(place)
   const note = size === checkpoint.size ? checkpoint.note : sealer.sign(size, joinSubtrees(subtrees.map(hashOf)))
+  // What was sealed with another body than its hash says, and named for it, has no body that belongs to it: with one, the whole file would not be genuine ever again.
+  const bodiless = rows.filter(({ row }) => !hasOwnBody(row))
+  const named = bodiless.length === 0 ? new Set<string>() : await namedForeign(reader)
+  const without = new Set(bodiless.flatMap(({ row: { id } }) => (named.has(id) ? id : [])))
   const entries: ExportedEntry[] = rows.map(({ row, leafIndex, isShown }) => ({
     index: leafIndex,
     header: headerOf(toEntry(row)),
-    ...(isShown ? bodyOf(row) : hashOnly(row)),
+    ...(isShown && !without.has(row.id) ? bodyOf(row) : hashOnly(row)),
     proof: inclusionPlaces(leafIndex, size).map(siblings => joinSubtrees(siblings.map(hashOf)).toString('base64')),
   }))
   return writeExport({ key: sealer.key, successions: sealer.successions, checkpoint: note, document, entries })

@@ -14,7 +14,7 @@ import {
 } from '@tocsin/merkle'
 import { and, asc, desc, eq, gte, lt } from 'drizzle-orm'
 import type { Reader } from '../kernel/database.ts'
-import { hasOwnBody } from './entry-mac.ts'
+import { faultsOf } from './border.ts'
 import { namedForeign } from './foreign.ts'
 import { placeName, proofOf, readNodes } from './nodes.ts'
 import { headerOf, toEntry } from './record.ts'
@@ -84,13 +84,14 @@ async function inspect(reader: Reader, part: number, { size, root: signed }: Ret
   const places = inclusionPlaces(start, size)
   const leaves = Array.from({ length: count }, (_, n) => ({ level: 0, index: start + n }))
   const nodes = await readNodes(reader, [...leaves, ...places.flat()])
-  const bodiless = new Set<string>()
-  for (const [n, { id, row }] of rows.entries()) {
-    if (n % atOnce === 0) await setImmediate()
-    if (row !== null && !hasOwnBody(row)) bodiless.add(id)
+  const faulty = new Set<string>()
+  for (let n = 0; n < rows.length; n += atOnce) {
+    await setImmediate()
+    const some = rows.slice(n, n + atOnce).flatMap(({ row }) => row ?? [])
+    for (const id of (await faultsOf(reader, some)).keys()) faulty.add(id)
   }
-  // Of what somebody else wrote, and of what was changed before it was sealed, no body is the one that was hashed: that was told of then.
-  const named = bodiless.size === 0 ? new Set<string>() : await namedForeign(reader)
+  // What somebody else wrote has no right MAC, and what was changed before it was sealed not the body that was hashed: that was told of then.
+  const named = faulty.size === 0 ? new Set<string>() : await namedForeign(reader)
   let frontier = emptyFrontier
   const altered: AlteredEntry[] = []
   for (const [n, leaf] of leaves.entries()) {
@@ -98,7 +99,7 @@ async function inspect(reader: Reader, part: number, { size, root: signed }: Ret
     const { id = '', row } = byIndex.get(leaf.index) ?? {}
     const hash = nodes.get(placeName(leaf)) ?? emptyRoot
     frontier = append(frontier, hash).frontier
-    const isSame = row != null && leafHash(leafData(headerOf(toEntry(row)), row.bodyHash)).equals(hash) && (!bodiless.has(id) || named.has(id))
+    const isSame = row != null && leafHash(leafData(headerOf(toEntry(row)), row.bodyHash)).equals(hash) && (!faulty.has(id) || named.has(id))
     if (!isSame) altered.push({ index: leaf.index, id, fault: row == null ? 'deleted' : 'changed' })
   }
   // The parts are the leaves of the upper tree: this one leads to the signed root, or its hashes were changed with the entries.
