@@ -24,6 +24,7 @@ import { randomSecret, secretDigest } from '../src/kernel/secrets.ts'
 import { openLog } from '../src/kernel/telemetry.ts'
 import { watchdogJob } from '../src/paging/watchdog.ts'
 import { type Mail, type MailServer, startMailServer } from './mailbox.ts'
+import { ToldAndLogged } from './told.ts'
 
 export type Call = ReturnType<typeof createClient>
 
@@ -78,13 +79,16 @@ export class World {
   readonly server: Server
   readonly mail: MailServer
   readonly origin: string
+  /** The process log, and what must not be in it. */
+  readonly told: ToldAndLogged
   /** The test changes rows that only the program's own acts may change, so that they differ from the audit log at its end. */
   isTampered = false
   readonly #clock: MovableClock
   readonly #read = new Set<Mail>()
   #count = 0
 
-  constructor(server: Server, mail: MailServer, clock: MovableClock) {
+  constructor(server: Server, mail: MailServer, clock: MovableClock, told: ToldAndLogged) {
+    this.told = told
     this.server = server
     this.mail = mail
     this.#clock = clock
@@ -124,6 +128,7 @@ export class World {
       await tx.db.insert(sessions).values(withMac(secrets, session))
     })
     const cookie = `tocsin_session=${token}`
+    this.told.tell(token, name, email)
     return {
       ...{ id, name, email, cookie },
       call: this.client(cookie),
@@ -156,6 +161,7 @@ export class World {
       const headers = { ...(init?.headers as Record<string, string>), origin: this.origin, ...(held === undefined ? {} : { cookie: held }) }
       const reply = await fetch(input, { ...init, headers })
       const renewed = reply.headers.getSetCookie()[0]?.split(';')[0]
+      if (init?.method !== undefined && init.method !== 'GET') this.told.exchange(init.body, await reply.clone().text())
       if (held !== undefined && renewed !== undefined && !renewed.endsWith('=')) held = renewed
       return reply
     }
@@ -317,17 +323,19 @@ export async function buildWorld(options: WorldOptions = {}): Promise<{ world: W
     ...(options.withMail === false ? {} : { SMTP_URL: options.smtpUrl ?? mail.url }),
     ...options.env,
   })
-  const server = await startServer(config, openLog(config.logLevel, false), clock, { deadlineSeconds: options.deadlineSeconds })
+  const told = new ToldAndLogged()
+  const server = await startServer(config, openLog('debug', false, told), clock, { deadlineSeconds: options.deadlineSeconds })
   // Put off for good: one that is missing would be scheduled anew.
   if (options.withAuditor !== true)
     await server.context.database.transaction(tx => schedule(tx, { kind: watchdogJob, key: watchdogJob.kind, runAt: '9999-01-01T00:00:00.000Z', data: {} }))
   return {
-    world: new World(server, mail, clock),
+    world: new World(server, mail, clock, told),
     end: async () => {
       await server.stop()
       await mail.stop()
       await database.drop()
       await rm(folder, { recursive: true, force: true })
+      told.assertUnlogged()
     },
   }
 }

@@ -1,6 +1,6 @@
 import { DrizzleQueryError } from 'drizzle-orm'
 import pg from 'pg'
-import { pino } from 'pino'
+import { type DestinationStream, pino } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { z } from 'zod'
 import { withinMs } from './within.ts'
@@ -84,8 +84,11 @@ function kindOf(fields: unknown, message: unknown): string {
 const warn = 40
 const error = 50
 
-/** Structured logs, one JSON object a line on standard error. What could be a secret is cut out wherever it stands. */
-export function openLog(level: string, isPretty: boolean): import('pino').Logger {
+/**
+ * Structured logs, one JSON object a line. What could be a secret is cut out wherever it stands.
+ * @param destination standard error if not given
+ */
+export function openLog(level: string, isPretty: boolean, destination?: DestinationStream): import('pino').Logger {
   const redact = {
     paths: ['password', 'secret', 'token', 'key', 'authorization', 'cookie', '*.password', '*.secret', '*.token', '*.key', '*.authorization', '*.cookie'],
     censor: '[redacted]',
@@ -104,7 +107,7 @@ export function openLog(level: string, isPretty: boolean): import('pino').Logger
   const options = { level, redact, serializers: { err: (value: unknown) => describeError(value) }, hooks }
   if (isPretty)
     return pino({ ...options, transport: { target: 'pino-pretty', options: { destination: 2, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' } } })
-  return pino(options, pino.destination(2))
+  return pino(options, destination ?? pino.destination(2))
 }
 
 /** What is counted. Labels are names of routes, kinds and states: never content. */
