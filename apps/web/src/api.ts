@@ -25,6 +25,9 @@ type Input<Name extends RouteName> = CallInput<Routes[Name]>
 // biome-ignore lint/plugin: the client's types hold for each name by itself; a name that is not known until run time needs this one step back
 export const callAny = call as unknown as (name: RouteName, input?: unknown) => Promise<unknown>
 
+/** What was refused is said at once. The client itself repeats what found the server away. */
+export const retry = (count: number, { problem }: ProblemError): boolean => problem.status >= 500 && problem.status !== 503 && count < 3
+
 /** Reads a route and keeps it fresh: the live stream invalidates what has changed. */
 export function useApi<Name extends RouteName>(
   name: Name,
@@ -35,8 +38,7 @@ export function useApi<Name extends RouteName>(
     queryKey: [name, input ?? {}],
     queryFn: () => callAny(name, input) as Promise<Reply<Name>>,
     enabled: options.isEnabled ?? true,
-    // The client itself repeats what found the server away.
-    retry: (count, error) => error.problem.status >= 500 && error.problem.status !== 503 && count < 3,
+    retry,
     staleTime: 5_000,
   })
 }

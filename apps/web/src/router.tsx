@@ -9,6 +9,7 @@ import { CustomersPage } from './directory/customers-page.tsx'
 import { PeoplePage } from './directory/people-page.tsx'
 import { ServicesPage } from './directory/services-page.tsx'
 import { InvitePage } from './entry/invite-page.tsx'
+import { NotFoundPage } from './entry/not-found-page.tsx'
 import { ForgotPasswordPage, ResetPasswordPage } from './entry/reset-password-page.tsx'
 import { SetupPage } from './entry/setup-page.tsx'
 import { SignInPage } from './entry/sign-in-page.tsx'
@@ -22,7 +23,6 @@ import { MessageLogPage } from './notify/message-log-page.tsx'
 import { PageLinkPage } from './paging/page-link-page.tsx'
 import { PageTimelinePage } from './paging/page-timeline-page.tsx'
 import { PagesPage } from './paging/pages-page.tsx'
-import { Page } from './parts/page.tsx'
 import { ReferencePage } from './reference/reference-page.tsx'
 import { FollowReportPage } from './reports/follow-report-page.tsx'
 import { ReportPage } from './reports/report-page.tsx'
@@ -34,7 +34,7 @@ import { Shell } from './shell/shell.tsx'
 
 const root = createRootRoute({
   component: Outlet,
-  notFoundComponent: () => <Page title="Page not found">There is no page at this address.</Page>,
+  notFoundComponent: NotFoundPage,
 })
 const inside = createRoute({ getParentRoute: () => root, id: 'inside', component: Shell })
 const page = <Path extends string>(path: Path, component: () => React.ReactNode) => createRoute({ getParentRoute: () => inside, path, component })

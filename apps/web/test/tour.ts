@@ -26,7 +26,7 @@ export const places = [
   '/account',
   '/reference',
 ] as const
-export const outside = ['/sign-in', '/report', '/report/customer'] as const
+export const outside = ['/sign-in', '/forgot-password', '/reset-password/unknown', '/nowhere', '/report', '/report/customer'] as const
 
 export const sizes = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const
 

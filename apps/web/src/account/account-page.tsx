@@ -1,4 +1,4 @@
-import { Button, Group, PasswordInput, Table, Text } from '@mantine/core'
+import { Button, Group, PasswordInput, Table } from '@mantine/core'
 import { IconFingerprint } from '@tabler/icons-react'
 import { useQueryClient } from '@tanstack/react-query'
 import type { Me } from '@tocsin/api'
@@ -8,6 +8,7 @@ import { deviceName } from '../entry/second-factor.tsx'
 import { useRouteForm } from '../forms.ts'
 import { FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
 import { RemoveButton } from '../parts/remove-button.tsx'
+import { SessionTable } from '../parts/session-table.tsx'
 import { Time } from '../parts/time.tsx'
 import { ContactMethods } from './contact-methods.tsx'
 import { NotificationRules } from './notification-rules.tsx'
@@ -98,31 +99,7 @@ function Sessions({ me }: { me: Me }) {
         ) : null
       }
     >
-      <Table highlightOnHover={false} layout="fixed">
-        <Table.Tbody>
-          {me.sessions.map(session => (
-            <Table.Tr key={session.id}>
-              <Table.Td>
-                <Text size="sm" lineClamp={1}>
-                  {session.device || 'Unknown device'}
-                </Text>
-              </Table.Td>
-              <Table.Td className="quiet" w={110}>
-                <Time at={session.lastSeenAt} isRelative />
-              </Table.Td>
-              <Table.Td w={120}>
-                {session.isThisOne ? (
-                  'this session'
-                ) : (
-                  <Button size="xs" variant="default" onClick={() => end.mutate({ params: { id: session.id } })}>
-                    Sign out
-                  </Button>
-                )}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
+      <SessionTable sessions={me.sessions} onEnd={id => end.mutate({ params: { id } })} />
     </Section>
   )
 }

@@ -1,8 +1,8 @@
-import { Button, Group, Modal, Stack, Table, Text } from '@mantine/core'
+import { Button, Group, Modal, Stack } from '@mantine/core'
 import type { Person } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { Empty, Loaded } from '../parts/page.tsx'
-import { Time } from '../parts/time.tsx'
+import { SessionTable } from '../parts/session-table.tsx'
 
 /** Where somebody is signed in; an administrator ends that. */
 export function SessionsModal({ person, onClose }: { person: Person; onClose: () => void }) {
@@ -18,31 +18,7 @@ export function SessionsModal({ person, onClose }: { person: Person; onClose: ()
             <Empty title="Not signed in">There are no open sessions.</Empty>
           ) : (
             <Stack>
-              <Table highlightOnHover={false} layout="fixed">
-                <Table.Tbody>
-                  {list.map(session => (
-                    <Table.Tr key={session.id}>
-                      <Table.Td>
-                        <Text size="sm" lineClamp={1}>
-                          {session.device || 'Unknown device'}
-                        </Text>
-                        <Text size="sm" className="quiet">
-                          <Time at={session.lastSeenAt} isRelative />
-                        </Text>
-                      </Table.Td>
-                      <Table.Td w={110} ta="right">
-                        {session.isThisOne ? (
-                          'this session'
-                        ) : (
-                          <Button size="xs" variant="default" onClick={() => end.mutate({ params: { ...params, sessionId: session.id } })}>
-                            Sign out
-                          </Button>
-                        )}
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
+              <SessionTable sessions={list} onEnd={sessionId => end.mutate({ params: { ...params, sessionId } })} />
               {list.some(session => !session.isThisOne) ? (
                 <Group justify="flex-end">
                   <Button variant="default" loading={endAll.isPending} onClick={() => endAll.mutate({ params })}>

@@ -39,7 +39,7 @@ export function ResetPasswordPage() {
   const { token } = useParams({ strict: false }) as { token: string }
   const { form, submit, isBusy } = useRouteForm('resetPassword', { token, password: '' }, { onDone: () => window.location.assign('/sign-in') })
   return (
-    <EntryFrame title="Set a new password" lead="All your sessions are signed out. Then sign in with the new password and your second factor.">
+    <EntryFrame title="Set a new password" lead="You will be signed out everywhere, and sign in again with the new password and your second factor.">
       <form onSubmit={submit} noValidate>
         <Stack gap="sm">
           <FormProblem errors={{ form: form.errors.form ?? form.errors.token }} />

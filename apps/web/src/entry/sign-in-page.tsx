@@ -38,7 +38,10 @@ export function SignInPage() {
     )
   if (me)
     return (
-      <EntryFrame title="Second factor" lead="Enter the code from your authenticator app, or use a passkey.">
+      <EntryFrame
+        title="Second factor"
+        lead={`Enter ${isRecovering ? 'one of your recovery codes' : 'the code from your authenticator app'}, or use a passkey.`}
+      >
         {isRecovering ? <RecoveryForm onDone={goOn} /> : <CodeForm route="giveOneTimeCode" onDone={goOn} />}
         <PasskeyButton onDone={goOn} />
         <Anchor component="button" size="sm" onClick={() => setIsRecovering(!isRecovering)}>

@@ -74,7 +74,7 @@ export function JournalPage() {
                       <Table.Th w={70} visibleFrom="sm">
                         Leaf
                       </Table.Th>
-                      <Table.Th>Time</Table.Th>
+                      <Table.Th visibleFrom="sm">Time</Table.Th>
                       <Table.Th visibleFrom="sm">Actor</Table.Th>
                       <Table.Th>Event</Table.Th>
                     </Table.Tr>
@@ -142,14 +142,14 @@ function EntryRow({ entry, onSearch }: { entry: JournalEntry; onSearch: (search:
       <Table.Td className="numeric quiet" visibleFrom="sm">
         {entry.index ?? '…'}
       </Table.Td>
-      <Table.Td>
+      <Table.Td visibleFrom="sm">
         <Time at={entry.at} />
-        <Text size="sm" className="quiet" hiddenFrom="sm">
-          {actor.name}
-        </Text>
       </Table.Td>
       <Table.Td visibleFrom="sm">{actor.name}</Table.Td>
       <Table.Td>
+        <Text size="sm" className="quiet" hiddenFrom="sm">
+          <Time at={entry.at} /> · {actor.name}
+        </Text>
         <details>
           <summary style={{ cursor: 'pointer' }}>
             <span className="mono">{entry.type}</span> {entry.sentence}

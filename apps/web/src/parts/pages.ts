@@ -1,7 +1,7 @@
 import { type InfiniteData, type UseInfiniteQueryResult, useInfiniteQuery } from '@tanstack/react-query'
 import type { ProblemError } from '@tocsin/api'
 import { useEffect } from 'react'
-import { callAny } from '../api.ts'
+import { callAny, retry } from '../api.ts'
 
 interface Chunk<T> {
   items: T[]
@@ -38,6 +38,7 @@ export function usePages<T>(
     queryFn: ({ pageParam }) =>
       callAny(name, { params, query: { ...query, limit: 50, ...(pageParam === undefined ? {} : { cursor: pageParam }) } }) as Promise<Chunk<T>>,
     enabled: isEnabled,
+    retry,
     initialPageParam: undefined,
     getNextPageParam: last => last.next ?? undefined,
   })

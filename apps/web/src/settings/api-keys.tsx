@@ -53,7 +53,7 @@ export function ApiKeys() {
                         )}
                       </Text>
                     </Table.Td>
-                    <Table.Td ta="right">
+                    <Table.Td ta="right" w={100}>
                       {key.revokedAt ? null : (
                         <Button size="xs" variant="default" aria-label={`Revoke ${key.name}`} onClick={() => revoke.mutate({ params: { id: key.id } })}>
                           Revoke

@@ -25,7 +25,7 @@ export function ClassDefinitions() {
         {list =>
           list.map(definition => (
             <div key={definition.class} className="list-row">
-              <Group justify="space-between">
+              <Group justify="space-between" align="flex-start" wrap="nowrap">
                 <Text fw={550}>{definition.name}</Text>
                 {isAdministrator && edited !== definition.class ? (
                   <Anchor component="button" size="sm" onClick={() => setEdited(definition.class)}>
