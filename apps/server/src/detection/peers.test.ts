@@ -141,6 +141,24 @@ describe('what shippers send over HTTP', () => {
     expect(await lead.call('deadLetters')).toMatchObject({ items: [] })
   })
 
+  test('is refused where a part of it would not be read, or in an unknown compression', async ({ world }) => {
+    const lead = await world.person('lead')
+    const url = await source(world, lead)
+    const post = async (encoding: string, body: Buffer<ArrayBuffer>) => {
+      const reply = await fetch(`${url}/events`, { method: 'POST', headers: { 'content-encoding': encoding }, body })
+      return [reply.status, await reply.text()]
+    }
+    const twice = (packed: Buffer) => Buffer.concat([packed, packed])
+    for (const [encoding, pack] of [
+      ['zstd', zstdCompressSync],
+      ['deflate', deflateSync],
+    ] as const)
+      expect(await post(encoding, twice(pack(ndjson)))).toEqual([400, expect.stringContaining(`body: has more after its first ${encoding} frame`)])
+    expect(await post('gzip', twice(gzipSync(ndjson)))).toEqual([202, '{"accepted":4}'])
+    for (const encoding of ['br', 'toString', '__proto__', 'constructor'])
+      expect(await post(encoding, Buffer.from(ndjson))).toEqual([400, expect.stringContaining('Content-Encoding: must be gzip')])
+  })
+
   test('an array is bounded as lines are, and what is in it beside events is set aside', async ({ world }) => {
     const lead = await world.person('lead')
     const url = await source(world, lead)

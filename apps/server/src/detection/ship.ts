@@ -92,11 +92,13 @@ export function mountShipping(http: FastifyInstance, sources: KnownSources, inta
 const maxOtherLines = 10_000
 const maxBodyBytes = 32 * 1_048_576
 const maxUnpackedBytes = 32 * 1_048_576
-const unpackers: Readonly<Record<string, (packed: Buffer, options: { readonly maxOutputLength: number }) => Promise<Buffer>>> = {
-  gzip: promisify(gunzip),
-  deflate: promisify(inflate),
-  zstd: promisify(zstdDecompress),
-}
+/** What follows the first stream is decompressed too by gzip alone; of the others it would be lost, with 202 as the answer. */
+const whole = { rejectGarbageAfterEnd: true }
+const unpackers = new Map<string, (packed: Buffer, options: { readonly maxOutputLength: number }) => Promise<Buffer>>([
+  ['gzip', promisify(gunzip)],
+  ['deflate', (packed, options) => promisify(inflate)(packed, { ...options, ...whole })],
+  ['zstd', (packed, options) => promisify(zstdDecompress)(packed, { ...options, ...whole })],
+])
 
 let unpacking: Promise<unknown> = Promise.resolve()
 /** How large it becomes is known when it is unpacked: that each may become 32 MB must not be true of many at once. */
@@ -171,7 +173,7 @@ async function bodyOf(request: FastifyRequest): Promise<Buffer> {
   const encoding = request.headers['content-encoding'] ?? 'identity'
   try {
     if (encoding === 'identity') return body
-    const unpack = unpackers[encoding]
+    const unpack = unpackers.get(encoding)
     if (unpack !== undefined) {
       const unpacked = await oneByOne(() => unpack(body, { maxOutputLength: maxUnpackedBytes }))
       holdBytes(request, unpacked.length - body.length)
@@ -179,7 +181,10 @@ async function bodyOf(request: FastifyRequest): Promise<Buffer> {
     }
   } catch (error) {
     if (error instanceof AppProblem) throw error
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ERR_TRAILING_JUNK_AFTER_STREAM_END')
+      throw invalid('body', `has more after its first ${encoding} frame. Nothing was stored. Send one frame in each request`)
+    if (code === 'ERR_BUFFER_TOO_LARGE')
       throw new AppProblem('too-large', `The decompressed events are larger than ${maxUnpackedBytes / 1_048_576} MB. Send them in smaller batches.`)
     throw invalid('body', `is not ${encoding}, as declared in Content-Encoding`)
   }
