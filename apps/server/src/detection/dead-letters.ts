@@ -78,13 +78,13 @@ function linesOf(text: string): string {
 
 /** Where lines are from. */
 type Batch = Pick<typeof deadLetters.$inferSelect, 'sourceId' | 'receivedAt'>
-interface Letter {
+interface Rejected {
   readonly text: string
   readonly reason: string
 }
 
 /** Sets lines of a batch aside that were no events, each for itself as long as they are not too many. */
-export function keepInvalidLines(tx: Tx, batch: Batch, invalid: readonly Letter[]): Promise<void> {
+export function keepInvalidLines(tx: Tx, batch: Batch, invalid: readonly Rejected[]): Promise<void> {
   const further = inPieces(invalid.slice(maxSingleLetters).map(({ text }) => text))
   const reason = `more than ${maxSingleLetters.toLocaleString('en')} lines of one batch were not valid events; they share one dead letter`
   return keep(tx, batch, [...invalid.slice(0, maxSingleLetters), ...further.map(text => ({ text, reason }))])
@@ -98,7 +98,7 @@ export const keepLines = (tx: Tx, batch: Batch, lines: readonly string[], reason
     inPieces(lines).map(text => ({ text, reason })),
   )
 
-async function keep(tx: Tx, { sourceId, receivedAt }: Batch, letters: readonly Letter[]): Promise<void> {
+async function keep(tx: Tx, { sourceId, receivedAt }: Batch, letters: readonly Rejected[]): Promise<void> {
   for (let from = 0; from < letters.length; from += lettersAtOnce)
     await tx.db
       .insert(deadLetters)
