@@ -5,16 +5,15 @@ import { asc, eq, inArray, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
 import { receiveAlerts } from '../alerts/index.ts'
 import { system } from '../journal/index.ts'
-import { instantAt } from '../kernel/clock.ts'
 import { isUnavailable, type Tx } from '../kernel/database.ts'
 import type { Finding as Health } from '../kernel/finding.ts'
-import { newId } from '../kernel/ids.ts'
 import { secretDigest } from '../kernel/secrets.ts'
 import { sentenceOf } from '../kernel/telemetry.ts'
-import { storable } from '../kernel/text.ts'
-import { type Finding as AnyFinding, alertOf, countMatches } from './findings.ts'
+import { keepInvalidLines, keepLines } from './dead-letters.ts'
+import { alertOf, countMatches, type Finding } from './findings.ts'
 import { activeIndicators, countSightings, type Listed, listed } from './indicators.ts'
 import { batchChannel, type EventIntake } from './intake.ts'
+import { keepMatches, WatchedEvents } from './matches.ts'
 import { bundleOwn } from './own-alerts.ts'
 import { ownSourceId } from './own-trail.ts'
 import { type ActiveRule, activeRules } from './rules.ts'
@@ -22,7 +21,7 @@ import { readMapping, readPlaceholders } from './settings.ts'
 import { sourceSettings } from './source-settings.ts'
 import { noteSeen, watchSources } from './sources.ts'
 import { syslogSources } from './syslog.ts'
-import { correlationStates, deadLetters, detectionMatches, eventBatches, type LogSourceParts, logSources } from './tables.ts'
+import { correlationStates, eventBatches, type LogSourceParts, logSources } from './tables.ts'
 import { type DetectionWatch, setAsideKey, unmatchedReason } from './watch.ts'
 
 const decompress = promisify(zstdDecompress)
@@ -37,15 +36,7 @@ const maxAttempts = 3
 const maxSplits = 1_000
 const splitWindowMs = 3_600_000
 const findingsAtOnce = 1_000
-const keptMatches = 20
-/** Dead letters of one line each that a batch may make; what is more shares letters. */
-const maxSingleLetters = 10_000
-/** Characters of a letter of many lines: one that can be sent again as it is. */
-const maxLetterLength = 900_000
 const maxRecent = 200
-/** Events that correlations may refer to, kept to be shown with them. */
-const maxWatched = 20_000
-const maxWatchedBytes = 20_000
 const retryMs = 1_000
 const stopMs = 5_000
 /** A thread that died is told of for so long, though it was replaced. */
@@ -70,8 +61,6 @@ type Batch = Omit<typeof eventBatches.$inferSelect, 'logsource'> & { readonly lo
 
 class TakenByAnother extends Error {}
 
-type Finding = AnyFinding & { readonly batch: Batch }
-
 const named = (parts: LogSourceParts) => Object.values(parts).some(part => part !== undefined)
 
 /** Matches the queued batches, in the order in which they were received, and turns matches into alerts. */
@@ -89,7 +78,7 @@ export class Detector {
   #isStopped = true
   #timer: NodeJS.Timeout | undefined
   #recent: string[] = []
-  readonly #watched = new Map<string, { match: FoundMatch; batch: Batch; ruleId: string }>()
+  readonly #watched = new WatchedEvents()
 
   constructor(context: AppContext, intake: EventIntake, watch: DetectionWatch) {
     this.#context = context
@@ -312,12 +301,7 @@ export class Detector {
       .filter(line => line.trim() !== '')
     if (lines.length > 1 && this.#maySplit()) return this.#split(batch, lines)
     await database.transaction(async tx => {
-      const reason = `${unmatchedReason}: ${sentenceOf(error)}`
-      await keepDeadLetters(
-        tx,
-        batch,
-        inPieces(lines).map(text => ({ text, reason })),
-      )
+      await keepLines(tx, batch, lines, `${unmatchedReason}: ${sentenceOf(error)}`)
       await tx.db.delete(eventBatches).where(eq(eventBatches.id, batch.id))
       await this.#context.alarms.raise(tx, {
         key: setAsideKey,
@@ -402,30 +386,13 @@ export class Detector {
       const rule = armed.engine.rules[match.rule]
       if (rule === undefined) return []
       const ref = `${batch.id}.${match.line}`
-      this.#watch(armed, ref, { match, batch, ruleId: rule.id })
+      if (armed.correlating.correlator.watches(rule.id)) this.#watched.add(ref, { match, batch, ruleId: rule.id })
       const correlations = armed.correlating.observe(match, ref, arrivedAt)
       return [
         ...(armed.correlating.isReported(match.rule) ? [{ rule, match, batch }] : []),
         ...correlations.map(correlation => ({ rule: correlation.correlation, match, batch, correlation })),
       ]
     })
-  }
-
-  /** Remembers an event that a correlation counts. The oldest go first: what an alert shows of its events is then fewer, not its count. */
-  #watch(armed: Armed, ref: string, watched: { match: FoundMatch; batch: Batch; ruleId: string }): void {
-    if (!armed.correlating.correlator.watches(watched.ruleId) || watched.match.text.length > maxWatchedBytes) return
-    this.#watched.set(ref, watched)
-    const [oldest] = this.#watched.keys()
-    if (this.#watched.size > maxWatched && oldest !== undefined) this.#watched.delete(oldest)
-  }
-
-  /** The events of a finding: its own, and for a correlation those before it. */
-  #eventsOf({ rule, match, batch, correlation }: Finding): { match: FoundMatch; batch: Batch; ruleId: string; group: Readonly<Record<string, string>> }[] {
-    const group = correlation?.group ?? {}
-    const own = { match, batch, ruleId: rule.id, group }
-    if (correlation === undefined) return [own]
-    const rested = correlation.refs.flatMap(ref => this.#watched.get(ref) ?? []).filter(({ match: other }) => other !== match)
-    return [...rested.slice(1 - keptMatches).map(one => ({ ...one, group: {} })), own]
   }
 
   async #keep(tx: Tx, armed: Armed, batches: readonly Batch[], results: readonly ChunkResult[], found: readonly Finding[]): Promise<void> {
@@ -441,15 +408,13 @@ export class Detector {
       const raised = slice.map(finding => alertOf(finding, armed.mapping, armed.rows.get(finding.rule.id)))
       const received = await receiveAlerts(tx, this.#context, system, 'detection', await bundleOwn(tx, slice, raised))
       const alertIds = received.map(({ id }) => id)
-      await this.#keepMatches(tx, armed, slice, alertIds)
+      await keepMatches(tx, this.#watched, armed.rows, slice, alertIds)
     }
     if (found.length > 0) await countMatches(tx, armed.rows, found)
     for (const [i, batch] of batches.entries()) {
       const { events = 0, invalid = [] } = results[i] ?? {}
       if (await noteSeen(tx, batch.sourceId, batch.receivedAt, events)) await watchSources(tx, this.#context)
-      const further = inPieces(invalid.slice(maxSingleLetters).map(({ text }) => text))
-      const reason = `more than ${maxSingleLetters.toLocaleString('en')} lines of one batch were not valid events; they share one dead letter`
-      await keepDeadLetters(tx, batch, [...invalid.slice(0, maxSingleLetters), ...further.map(text => ({ text, reason }))])
+      await keepInvalidLines(tx, batch, invalid)
     }
     const isWatched = (match: FoundMatch) => armed.correlating.correlator.watches(armed.engine.rules[match.rule]?.id ?? '')
     if (results.some(({ matches }) => matches.some(isWatched))) await keepCorrelations(tx, armed)
@@ -469,36 +434,6 @@ export class Detector {
       const lists = byKey.get(key) ?? []
       return lists.length === 0 ? [] : [sightingOf(key, lists, { ...event, rule: -1, fields: { [field]: value } }, batch)]
     })
-  }
-
-  async #keepMatches(tx: Tx, armed: Armed, found: readonly Finding[], alertIds: readonly string[]): Promise<void> {
-    // Of many events of one alert in a batch, the latest.
-    const perAlert = Map.groupBy(found.keys(), i => alertIds[i])
-    const rows = [...perAlert].flatMap(([alertId, indexes]) =>
-      alertId === undefined
-        ? []
-        : indexes
-            .flatMap(i => found[i] ?? [])
-            .flatMap(finding => this.#eventsOf(finding))
-            .slice(-keptMatches)
-            .map(({ match, batch, ruleId, group }) => ({
-              id: newId(),
-              alertId,
-              ruleId: armed.rows.get(ruleId)?.id ?? null,
-              sourceId: batch.sourceId,
-              at: instantAt(match.at) ?? batch.receivedAt,
-              fields: Object.fromEntries(
-                Object.entries({ ...match.fields, ...group }).map(([field, value]) => [storable(field), [value].flat().map(text => storable(text, 4_000))]),
-              ),
-              event: storable(match.text, 200_000),
-            })),
-    )
-    await tx.db.insert(detectionMatches).values(rows)
-    const ids = [...new Set(alertIds)]
-    await tx.db.execute(sql`
-      delete from detection_matches where id in (
-        select id from (select id, row_number() over (partition by alert_id order by id desc) as place
-          from detection_matches where alert_id = any(${sql.param(ids)}::uuid[])) ranked where place > ${keptMatches})`)
   }
 }
 
@@ -522,34 +457,4 @@ async function keepCorrelations(tx: Tx, armed: Armed): Promise<void> {
     .insert(correlationStates)
     .values(states)
     .onConflictDoUpdate({ target: correlationStates.correlationId, set: { state: sql`excluded.state` } })
-}
-
-/** Sets lines aside that were no events. */
-async function keepDeadLetters(tx: Tx, batch: Batch, letters: readonly { readonly text: string; readonly reason: string }[]): Promise<void> {
-  for (let from = 0; from < letters.length; from += findingsAtOnce)
-    await tx.db.insert(deadLetters).values(
-      letters.slice(from, from + findingsAtOnce).map(({ text, reason }) => ({
-        id: newId(),
-        sourceId: batch.sourceId,
-        receivedAt: batch.receivedAt,
-        reason: storable(reason, 2_000),
-        text: storable(text),
-      })),
-    )
-}
-
-/** Lines put together to as few texts as may be, none longer than a dead letter; a line that is longer itself stands alone. */
-function inPieces(lines: readonly string[]): string[] {
-  const pieces: string[][] = []
-  let length = Number.POSITIVE_INFINITY
-  for (const line of lines) {
-    if (line.trim() === '') continue
-    if (length + line.length > maxLetterLength) {
-      pieces.push([])
-      length = 0
-    }
-    pieces.at(-1)?.push(line)
-    length += line.length + 1
-  }
-  return pieces.map(piece => piece.join('\n'))
 }
