@@ -21,6 +21,8 @@ export default defineConfig({
     env: { TEST_PATIENCE: String(patience) },
     testTimeout: 60_000 * patience,
     hookTimeout: 90_000 * patience,
+    // Until the database has stopped and the files of the run are removed, some of which lie in memory.
+    teardownTimeout: 60_000 * patience,
     // A busy machine shows a page later, and that is no fault.
     expect: { poll: { timeout: 15_000 * patience } },
   },

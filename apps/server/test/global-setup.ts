@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -29,8 +29,10 @@ const roomBytes = 4 * 2 ** 30
  * tests, which takes most of a run on a disk, and a hundredth of that in memory. `TMPDIR` chooses another place.
  */
 function makeRunFolder(): string {
-  const make = (parent: string) => mkdtempSync(join(parent, 'tocsin-test-'))
-  if (process.env.TMPDIR || !existsSync('/dev/shm') || process.availableMemory() < 2 * roomBytes) return make(tmpdir())
+  const make = (parent: string) => mkdtempSync(join(parent, `tocsin-test-${process.pid}-`))
+  if (process.env.TMPDIR || !existsSync('/dev/shm')) return make(tmpdir())
+  removeLeftovers('/dev/shm')
+  if (process.availableMemory() < 2 * roomBytes) return make(tmpdir())
   const { bavail, bsize } = statfsSync('/dev/shm')
   if (bavail * bsize < roomBytes) return make(tmpdir())
   const folder = make('/dev/shm')
@@ -39,6 +41,23 @@ function makeRunFolder(): string {
   if (spawnSync(program).status === 0) return folder
   rmSync(folder, { recursive: true })
   return make(tmpdir())
+}
+
+/** A run that was killed leaves its folder, which would take memory for ever. */
+function removeLeftovers(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = /^tocsin-test-(\d+)-/.exec(name)?.[1]
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(parent, name), { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    // Another user's is alive, too.
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
+  }
 }
 
 /** One real PostgreSQL for all tests; each world clones a migrated template, so that none sees another's rows. */

@@ -114,7 +114,7 @@ describe('coming in', () => {
     await page.getByText('This link is invalid, was already used, or has expired.').waitFor()
     await page.getByRole('link', { name: 'Ask for a new link' }).click()
     await page.getByRole('heading', { name: 'Forgot password' }).waitFor()
-    await page.getByLabel('Email').fill('ada.admin.of.the.night.shift@security-operations.bright-ledger.example')
+    await page.getByLabel('Email').fill('ada.admin.of.the.night.shift@securityoperations.brightledger.example')
     await page.getByRole('button', { name: 'Send link' }).click()
     await page.getByRole('heading', { name: 'Check your email' }).waitFor()
     expect(await page.evaluate(() => document.documentElement.scrollWidth), 'no wider than the phone, however long the address').toBe(390)
