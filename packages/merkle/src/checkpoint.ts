@@ -58,7 +58,7 @@ export function openCheckpoint(note: string, keys: string | LogKeys): Checkpoint
   const { text, signatures } = openNote(note)
   const [, origin = '', size = '', root = ''] = /^([^\n]+)\n(0|[1-9][0-9]{0,15})\n([A-Za-z0-9+/]{43}=)\n$/.exec(text) ?? []
   const [signature, ...more] = signatures
-  if (origin === '' || signature === undefined || more.length > 0)
+  if (origin === '' || !Number.isSafeInteger(Number(size)) || signature === undefined || more.length > 0)
     throw new NotGenuine('the checkpoint is not a signed note of the form origin, size, root, signature')
   const rootBytes = Buffer.from(root, 'base64')
   // Base64 has spare bits at its end: only the one spelling of the same bytes is accepted.

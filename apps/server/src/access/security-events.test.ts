@@ -131,6 +131,22 @@ describe('what callers are refused', () => {
     expect(refused.reduce((sum, { data }) => sum + Number(data.count), 0)).toBe(5_000)
     for (const { data } of refused) for (const named of [data.addresses, data.accounts]) expect((named as unknown[]).length).toBeLessThanOrEqual(10)
   })
+
+  test('names accounts also while strangers fill their place', async ({ world }) => {
+    const { securityEvents } = world.server.context
+    const [observer, lead] = [await world.person('observer'), await world.person('lead')]
+    for (let n = 0; n < 600; n += 1) securityEvents.unknownAccount('nobody@example.org', { address: `198.51.${Math.floor(n / 250)}.${n % 250}`, device: 'x' })
+    await observer.call('journal').catch(() => undefined)
+    await lead.call('customers')
+    securityEvents.locked(lead.id, { address: '198.51.100.1', device: 'x' })
+    await securityEvents.flush()
+    expect(await entries(world, 'records.read')).toMatchObject([{ actor_id: lead.id, data: { area: 'customers' } }])
+    const refused = await entries(world, 'access.refused')
+    expect(refused.slice(501)).toMatchObject([
+      { actor_id: observer.id, data: { reason: 'forbidden' } },
+      { subject_id: lead.id, data: { reason: 'locked' } },
+    ])
+  })
 })
 
 describe('what people read', () => {

@@ -13,7 +13,7 @@ import { actorOfRequest } from './caller.ts'
 /** Counts are put on record that often. */
 const flushMs = 60_000
 const hourMs = 3_600_000
-/** Counts that are kept apart at once; what comes beyond is counted together, by its kind. */
+/** Counts about strangers that are kept apart at once, and as many more about accounts, whose names strangers so cannot keep off the record. What comes beyond is counted together, by its kind. */
 const maxCounts = 500
 /** Addresses, and accounts, that one count names. */
 const maxNamed = 10
@@ -95,7 +95,8 @@ export class SecurityEvents {
 
   /** Where something is counted: beyond so many counts, with all others of its kind. */
   #placeOf<Who extends Happening>(key: string, kind: Counted['kind'], who: Who): { place: string; who: Who } {
-    if (this.#counts.has(key) || this.#counts.size < maxCounts) return { place: key, who }
+    const max = who.actor === somebody && kind !== 'locked' ? maxCounts : 2 * maxCounts
+    if (this.#counts.has(key) || this.#counts.size < max) return { place: key, who }
     return { place: kind, who: { ...who, caller: 'many', actor: somebody, area: 'several parts' } }
   }
 

@@ -4,8 +4,11 @@ import type { Tx } from '../kernel/database.ts'
 import { type Finding, windowKeyOf } from './findings.ts'
 import { ownSourceId } from './own-trail.ts'
 
-/** What strangers cause in Tocsin's own audit trail, from as many addresses and about as many accounts as they like. */
-const byStrangers = /"type":"(?:access|sign-in|one-time-code)\.refused"/
+/**
+ * What strangers cause in Tocsin's own audit trail, from as many addresses and about as many accounts as they like. What a person or a service account is
+ * refused is not among it: nobody hides behind strangers.
+ */
+const byStrangers = /"type":"(?:(?:sign-in|one-time-code)\.refused"|access\.refused",(?:"user":"[^"]*",)?"actor":\{"kind":"system")/
 /** Addresses or accounts with open alerts of their own, of one rule within its window. */
 const maxOwnAlerts = 5
 

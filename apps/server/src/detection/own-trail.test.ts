@@ -111,6 +111,31 @@ describe('what happens in Tocsin itself', () => {
     expect(await rows(world, sql`select title from pages`)).toHaveLength(8)
   })
 
+  test('tells of a person who is refused again and again beside any number of strangers', async ({ world }) => {
+    await world.team()
+    const observer = await world.person('observer')
+    const flood = async (actor: { kind: 'system'; id: null; name: string } | { kind: 'person'; id: string; name: string }, ids: readonly string[]) => {
+      const { now } = world
+      await world.server.context.database.transaction(async tx => {
+        for (const id of ids)
+          await record(tx, {
+            ...{ actor, subject: { kind: 'caller', id }, type: 'access.refused' },
+            data: { area: 'alerts', count: 60, firstAt: now, lastAt: now, addresses: [id], device: 'x', reason: 'too-many' },
+          })
+      })
+      await watched(world)
+    }
+    const title = 'Tocsin: One Caller Refused Again and Again'
+    await flood(
+      { kind: 'system', id: null, name: 'Somebody' },
+      Array.from({ length: 8 }, (_, n) => address(n)),
+    )
+    await flood({ kind: 'person', id: observer.id, name: observer.name }, [observer.id])
+    const titles = (await alertsNow(world)).map(alert => alert.title)
+    expect(titles).toHaveLength(7)
+    expect(titles).toEqual(expect.arrayContaining([`${title}: more than 5`, `${title}: ${observer.name}`]))
+  })
+
   test('is matched without what restricted incidents are about, and is not among the latest events that rules are tried on', async ({ world }) => {
     const { primary } = await world.team()
     const lead = await world.person('lead')

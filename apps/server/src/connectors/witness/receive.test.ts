@@ -106,6 +106,24 @@ describe('a checkpoint of another Tocsin', () => {
     }
   })
 
+  test('is refused for each reason by itself, and pages again once its log went on: what was acknowledged hides nothing', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    const refused = async () => (await written(administrator)).flatMap(({ type, ...data }) => (type === 'journal.checkpoint-refused' ? data : []))
+    await send(world, statement(5))
+    for (let n = 0; n < 3; n += 1) expect((await send(world, statement(6, stranger))).status).toBe(409)
+    expect((await send(world, statement(5, first, origin, otherRoot))).status).toBe(409)
+    expect(await refused()).toMatchObject([{ reason: 'another key' }, { reason: 'other entries' }])
+    expect(await paged(world)).toBe(2)
+    for (const { id } of (await administrator.call('pages')).items) await administrator.call('acknowledgePage', { params: { id } })
+    world.jump({ hours: 2 })
+    expect((await send(world, statement(5, first, origin, otherRoot))).status).toBe(409)
+    expect(await paged(world), 'the same contradiction').toBe(0)
+    expect((await send(world, statement(7))).status).toBe(204)
+    world.jump({ hours: 2 })
+    expect((await send(world, statement(7, first, origin, otherRoot))).status).toBe(409)
+    expect(await paged(world), 'a later one').toBe(1)
+  })
+
   test('is believed when another key signs it that the one before has named, and from then on no other', async ({ world }) => {
     const administrator = await world.person('administrator')
     expect((await send(world, statement(5))).status).toBe(204)
@@ -120,12 +138,19 @@ describe('a checkpoint of another Tocsin', () => {
     const administrator = await world.person('administrator')
     expect((await send(world, statement(5), { secret: Buffer.alloc(24, 8).toString('base64') })).status).toBe(403)
     expect((await send(world, statement(5), { sentAt: -301 })).status).toBe(403)
-    for (const body of [{}, { ...statement(5), more: 1 }, { ...statement(5), type: 'x' }, { ...statement(5), key: verifierKey(origin, second) }])
+    for (const body of [
+      {},
+      { ...statement(5), more: 1 },
+      { ...statement(5), type: 'x' },
+      { ...statement(5), key: verifierKey(origin, second) },
+      statement(5, first, 'tocsin/\0'),
+      statement(2 ** 53),
+    ])
       expect((await send(world, body)).status).toBe(400)
     expect(await written(administrator)).toEqual([])
     const refused = async () => (await administrator.call('journal', { query: { limit: 50 } })).items.filter(({ type }) => type === 'access.refused')
     await world.server.context.securityEvents.flush()
-    expect(await refused()).toMatchObject([{ data: { reason: 'wrong-signature', count: 2 } }])
+    expect(await refused()).toMatchObject([{ data: { reason: 'invalid', count: 6 } }, { data: { reason: 'wrong-signature', count: 2 } }])
   })
 })
 

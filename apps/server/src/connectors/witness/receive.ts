@@ -6,7 +6,7 @@ import type { AppContext } from '../../access/index.ts'
 import { record, system } from '../../journal/index.ts'
 import { addMinutes } from '../../kernel/clock.ts'
 import { holdLock, type Tx, transactionRetried } from '../../kernel/database.ts'
-import { parseJson } from '../../kernel/foreign-body.ts'
+import { readForeignJson } from '../../kernel/foreign-body.ts'
 import { AppProblem, conflict, notFound } from '../../kernel/problems.ts'
 import { readSetting, saveSetting } from '../../kernel/settings.ts'
 import { openSigned } from '../../kernel/signed-webhook.ts'
@@ -27,6 +27,9 @@ const Sent = z.strictObject({
   succession: z.string().max(4_000).optional(),
 })
 
+const Reason = z.enum(['fewer entries', 'other entries', 'another key'])
+type Reason = z.output<typeof Reason>
+
 /** What is known of a log: its newest checkpoint, which the key has signed that was known first, or that it has named. */
 const Known = z.object({
   key: z.string(),
@@ -37,7 +40,8 @@ const Known = z.object({
   /** By the clock of the sender, in seconds. */
   sentAt: z.number(),
   recordedAt: z.string(),
-  refusedAt: z.string().nullable(),
+  /** Each reason by itself: who sends what is refused for one hides no other. */
+  refusedAt: z.partialRecord(Reason, z.string()),
 })
 type Known = z.output<typeof Known>
 
@@ -53,7 +57,7 @@ export function mountWitness(http: FastifyInstance, context: AppContext): void {
       const body = String(request.body ?? '')
       const sentAt = openSigned(secret, request.headers, body, Date.parse(context.clock.now()))
       if (sentAt === undefined) throw new AppProblem('forbidden', 'This request is not signed with TOCSIN_WITNESS_INTAKE_SECRET.')
-      const sent = Sent.safeParse(parseJson(Buffer.from(body)))
+      const sent = Sent.safeParse(readForeignJson(Buffer.from(body)))
       if (!sent.success) throw new AppProblem('invalid', 'The body is not a checkpoint of another Tocsin.')
       // What was found is on record and pages also where the request is refused.
       const refusal = await transactionRetried(context.database, tx => take(tx, context, sent.data, sentAt))
@@ -106,7 +110,7 @@ async function welcome(tx: Tx, sent: z.output<typeof Sent>, sentAt: number): Pro
   if (opened === undefined) return new AppProblem('invalid', 'checkpoint: must be signed by key.', [{ path: 'checkpoint', message: 'must be signed by key' }])
   const { rows } = await tx.db.execute<{ n: number }>(sql`select count(*)::int as n from settings where name like 'witness.%'`)
   if ((rows[0]?.n ?? 0) >= maxLogs) return conflict(`This server is the witness of ${maxLogs} audit logs, and takes no more.`)
-  await keep(tx, opened, sent, { sentAt, refusedAt: null })
+  await keep(tx, opened, sent, { sentAt, refusedAt: {} })
   return undefined
 }
 
@@ -129,7 +133,6 @@ async function keep(
     })
 }
 
-type Reason = 'fewer entries' | 'other entries' | 'another key'
 const meaning: Readonly<Record<Reason, string>> = {
   'fewer entries': 'has fewer entries than before: it lost some, or was restored from a backup',
   'other entries': 'has other entries than before: it was rewritten',
@@ -137,18 +140,20 @@ const meaning: Readonly<Record<Reason, string>> = {
 }
 
 async function refuse(tx: Tx, context: AppContext, origin: string, reason: Reason, checkpoint: string, known: Known): Promise<AppProblem> {
-  const { refusedAt, checkpoint: before } = known
-  if (refusedAt === null || refusedAt <= addMinutes(tx.now, -minutesBetweenEntries)) {
-    await saveSetting(tx, settingOf(origin), { ...known, refusedAt: tx.now })
+  const { refusedAt, checkpoint: before, size } = known
+  const last = refusedAt[reason]
+  if (last === undefined || last <= addMinutes(tx.now, -minutesBetweenEntries)) {
+    await saveSetting(tx, settingOf(origin), { ...known, refusedAt: { ...refusedAt, [reason]: tx.now } } satisfies Known)
     await record(tx, {
       ...{ actor: system, type: 'journal.checkpoint-refused', subject: { kind: 'journal', id: origin } },
       data: { origin, reason, checkpoint, before },
     })
+    await context.alarms.raise(tx, {
+      // A page that somebody acknowledged is about this contradiction, and holds back none of a later one.
+      key: `witness:${origin}:${reason}:${size}`,
+      title: 'The audit log of another Tocsin contradicts its earlier checkpoint',
+      summary: `A checkpoint of the audit log ${origin}, which this Tocsin is a witness of, ${meaning[reason]}. Both are in the audit log here, in the entry journal.checkpoint-refused. Ask who runs that installation, and if they cannot explain it, treat it as compromised.`,
+    })
   }
-  await context.alarms.raise(tx, {
-    key: `witness:${origin}`,
-    title: 'The audit log of another Tocsin contradicts its earlier checkpoint',
-    summary: `A checkpoint of the audit log ${origin}, which this Tocsin is a witness of, ${meaning[reason]}. Both are in the audit log here, in the entry journal.checkpoint-refused. Ask who runs that installation, and if they cannot explain it, treat it as compromised.`,
-  })
   return conflict(`The checkpoint was refused: its log ${meaning[reason]}.`)
 }
