@@ -30,6 +30,9 @@ const rows = async <Row extends Record<string, unknown>>({ server }: World, quer
 const plain = (world: World) => rows(world, `select 1 from file_chunks where position(convert_to('${canary}', 'UTF8') in content) > 0`)
 
 test('a file is encrypted in the database, and one that was changed there is a sentence, never a part of it', async ({ world }) => {
+  // Before anything is damaged: the server itself may look meanwhile, and page.
+  const administrator = await world.person('administrator')
+  await world.team()
   const { one = '', two = '', read } = await reported(world)
   expect(await plain(world)).toEqual([])
   expect((await read(one)).equals(content)).toBe(true)
@@ -66,8 +69,6 @@ test('a file is encrypted in the database, and one that was changed there is a s
     await world.asOwner(...restored)
   }
   for (const id of [one, two]) expect((await read(id)).equals(content), 'restored').toBe(true)
-  const administrator = await world.person('administrator')
-  await world.team()
   const watch = new UnreadableWatch(world.server.context, 'web')
   await world.asOwner(`delete from file_chunks where ${of} = 1`)
   await expect(read(one)).rejects.toThrow('The administrators are told')
