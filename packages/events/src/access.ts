@@ -9,6 +9,13 @@ const times = (count: number) => (count === 1 ? 'once' : `${count} times`)
 const from = ([first, ...others]: readonly string[]) =>
   first === undefined ? '' : `, from ${first}${others.length === 0 ? '' : ` and ${others.length} more ${others.length === 1 ? 'address' : 'addresses'}`}`
 
+/** Parts of the API that have another name in the pages. */
+const areaNames: ReadonlyMap<string, string> = new Map([
+  ['journal', 'the audit log'],
+  ['messages', 'the message log'],
+  ['obligations', 'notification obligations'],
+])
+
 /** Why a caller was refused. */
 export const refusals = {
   'not-signed-in': 'sent a session or key that is not valid',
@@ -172,7 +179,7 @@ export const accessEvents = [
       networks: z.array(z.string()).optional(),
       expiresAt: z.string().optional(),
     }),
-    sentence: ({ data }) => `Created API key ${data.name}`,
+    sentence: ({ data }) => `Created the service account ${data.name}`,
   }),
   event({
     type: 'api-key.revoked',
@@ -180,7 +187,7 @@ export const accessEvents = [
     subject: 'api-key',
     within: 'none',
     data: z.strictObject({ name: z.string() }),
-    sentence: ({ data }) => `Revoked API key ${data.name}`,
+    sentence: ({ data }) => `Revoked the service account ${data.name}`,
   }),
   event({
     type: 'api-key.used',
@@ -188,7 +195,7 @@ export const accessEvents = [
     subject: 'api-key',
     within: 'none',
     data: z.strictObject({ name: z.string(), address: z.string() }),
-    sentence: ({ data }) => `Used API key ${data.name} from ${data.address}: for the first time, or that day`,
+    sentence: ({ data }) => `Used the key of the service account ${data.name} from ${data.address}: for the first time, or that day`,
   }),
   event({
     type: 'second-factor.accepted',
@@ -221,6 +228,6 @@ export const accessEvents = [
     subject: 'caller',
     within: 'none',
     data: z.strictObject({ area: z.string(), count: Count, firstAt: Instant, lastAt: Instant, addresses: z.array(z.string()), device: z.string() }),
-    sentence: ({ data }) => `Read ${data.area} ${times(data.count)}${from(data.addresses)}`,
+    sentence: ({ data }) => `Read ${areaNames.get(data.area) ?? data.area} ${times(data.count)}${from(data.addresses)}`,
   }),
 ] as const
