@@ -7,7 +7,7 @@ export type Shape = (length: number) => string
 /** How much more time four times the input may take: four times is linear, sixteen times quadratic. */
 const maxGrowth = 8
 /** Below this nothing is told from the noise of the machine, which is more where others work on it: what takes longer than a turn is interrupted; quadratic time is far above it at these lengths. */
-const noiseMs = 4 * patience
+const noiseMs = 2 * patience
 const roundsBeforeFailing = 4
 const runs = 4
 
