@@ -1,13 +1,12 @@
 import { expect } from 'vitest'
-import { patience } from './patience.ts'
 
 /** A hostile input, about so many characters long. */
 export type Shape = (length: number) => string
 
 /** How much more time four times the input may take: four times is linear, sixteen times quadratic. */
 const maxGrowth = 8
-/** Below this nothing is told from the noise of the machine, which is more where others work on it: what takes longer than a turn is interrupted; quadratic time is far above it at these lengths. */
-const noiseMs = 2 * patience
+/** Below this nothing is told from the noise of the machine; quadratic time is far above it at these lengths. */
+const noiseMs = 4
 const roundsBeforeFailing = 4
 /** The time of the processor is counted in ticks of some milliseconds: of the shorter, more runs are needed to tell. */
 const runs = { short: 16, long: 4 } as const
