@@ -249,9 +249,8 @@ export async function exportJournal(
   const hashOf = (place: Place) => nodes.get(placeName(place)) ?? fault(place)
   const note = size === checkpoint.size ? checkpoint.note : sealer.sign(size, joinSubtrees(subtrees.map(hashOf)))
   // What was sealed with another body than its hash says, and named for it, has no body that belongs to it: with one, the whole file would not be genuine ever again.
-  const bodiless = rows.filter(({ row }) => !hasOwnBody(row))
-  const named = bodiless.length === 0 ? new Set<string>() : await namedForeign(reader)
-  const without = new Set(bodiless.flatMap(({ row: { id } }) => (named.has(id) ? id : [])))
+  const named = await namedForeign(reader)
+  const without = new Set(rows.flatMap(({ row }) => (named.has(row.id) && !hasOwnBody(row) ? row.id : [])))
   const entries: ExportedEntry[] = rows.map(({ row, leafIndex, isShown }) => ({
     index: leafIndex,
     header: headerOf(toEntry(row)),
