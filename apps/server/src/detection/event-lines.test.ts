@@ -11,6 +11,7 @@ test('an array, however it is laid out, objects without a separator, and lines a
   fc.assert(
     fc.property(fc.array(event), fc.constantFrom(0, 2, '\t', '\r\n'), (events, indent) => {
       expect(read(` \n${JSON.stringify(events, null, indent)}\r\n`)).toEqual(JSON.parse(JSON.stringify(events)))
+      expect(read(`\ufeff${JSON.stringify(events, null, indent)}`)).toEqual(JSON.parse(JSON.stringify(events)))
       expect(read(events.map(one => JSON.stringify(one)).join(''))).toEqual(JSON.parse(JSON.stringify(events)))
       const lines = events.map(one => `${JSON.stringify(one)}\n`).join('')
       expect(eventLines(Buffer.from(lines)).toString('utf8')).toBe(lines)
@@ -33,4 +34,5 @@ test.each([
 test('members that are no objects are counted as such, and a line that leaves something open takes no other with it', () => {
   expect(countLines(eventLines(Buffer.from('[{"a":1},"x",[1],7,{}]')))).toEqual({ events: 2, others: 3 })
   expect(linesOf('{"a":"open }{\n{"b":1}{"c":1}')).toEqual(['{"a":"open }{', '{"b":1}', '{"c":1}'])
+  expect(countLines(eventLines(Buffer.from('\ufeff{"a":1}\n{"b":1}')))).toEqual({ events: 2, others: 0 })
 })

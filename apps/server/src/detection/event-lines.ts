@@ -1,11 +1,15 @@
 const [newline, carriageReturn, space, quote, comma, backslash] = [0x0a, 0x0d, 0x20, 0x22, 0x2c, 0x5c]
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d]
 
+/** Editors and PowerShell write it before UTF-8; it belongs to no event. */
+const byteOrderMark = Buffer.from('\ufeff')
+
 /**
  * Events as shippers send them, a line each: lines stay as they are; the members of an array, and objects that follow each other without anything between
  * them, become lines. Each byte is looked at once. What is no whole array is not taken apart.
  */
-export function eventLines(body: Buffer): Buffer {
+export function eventLines(given: Buffer): Buffer {
+  const body = given.subarray(0, byteOrderMark.length).equals(byteOrderMark) ? given.subarray(byteOrderMark.length) : given
   const start = body.findIndex(byte => byte > space)
   if (body[start] === openList) return membersOf(body, start) ?? body
   return body.includes('}{') ? separated(body) : body

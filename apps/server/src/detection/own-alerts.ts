@@ -8,7 +8,8 @@ import { ownSourceId } from './own-trail.ts'
  * What strangers cause in Tocsin's own audit trail, from as many addresses and about as many accounts as they like. What a person or a service account is
  * refused is not among it: nobody hides behind strangers.
  */
-const byStrangers = /"type":"(?:(?:sign-in|one-time-code)\.refused"|access\.refused",(?:"user":"[^"]*",)?"actor":\{"kind":"system")/
+const isByStrangers = (event: string) =>
+  /"type":"access\.refused"/.test(event) ? /"actor":\{"kind":"system"/.test(event) : /"type":"(?:sign-in|one-time-code)\.refused"/.test(event)
 /** Addresses or accounts with open alerts of their own, of one rule within its window. */
 const maxOwnAlerts = 5
 
@@ -22,7 +23,7 @@ export async function bundleOwn<Alert extends IncomingAlert>(tx: Tx, found: read
   const bundled: Alert[] = []
   for (const [i, alert] of given.entries()) {
     const finding = found[i]
-    if (finding?.batch.sourceId !== ownSourceId || !byStrangers.test(finding.match.text) || alert.dedupKey === undefined) {
+    if (finding?.batch.sourceId !== ownSourceId || !isByStrangers(finding.match.text) || alert.dedupKey === undefined) {
       bundled.push(alert)
       continue
     }

@@ -98,3 +98,17 @@ test('large bodies are read no faster than leaves room for everybody else; small
   expect(largeMs).toBeGreaterThan(900)
   expect(smallMs).toBeLessThan(largeMs)
 })
+
+test('strangers who send large bodies hold up nobody who is known', async () => {
+  answerAll()
+  let isOver = false
+  const flood = Array.from({ length: 60 }, async () => {
+    while (!isOver) await send('/strangers', new Uint8Array(300_000))
+  })
+  for (const end = Date.now() + 4_000; received < 60 && Date.now() < end; ) await new Promise(resolve => setTimeout(resolve, 5))
+  const began = performance.now()
+  expect(await send('/known', megabytes(8))).toEqual([200, null])
+  expect(performance.now() - began).toBeLessThan(5_000)
+  isOver = true
+  await Promise.all(flood)
+})

@@ -4,11 +4,22 @@ import { Pace } from './pace.ts'
 import { AppProblem } from './problems.ts'
 import { maxHereBytes } from './worker-pool.ts'
 
-/** Large bodies of all requests that are not answered yet, of whoever has a key or session; and of strangers, who so cannot take their room. */
-const shares = { known: 64 * 1_048_576, strangers: 16 * 1_048_576 } as const
+/** What large bodies may take, together. */
+interface Share {
+  /** Of requests that are not answered yet. */
+  bytes: number
+  readonly max: number
+  /** As they come. */
+  readonly pace: Pace
+}
 
-/** Large bodies of all senders together, a second. */
-const rates = { taken: new Pace(32 * 1_048_576), dropped: new Pace(32 * 1_048_576) } as const
+const shareOf = (megabytes: number, megabytesPerSecond: number): Share => ({
+  ...{ bytes: 0, max: megabytes * 1_048_576 },
+  pace: new Pace(megabytesPerSecond * 1_048_576),
+})
+
+/** What is refused, a second. */
+const dropped = new Pace(32 * 1_048_576)
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -26,11 +37,11 @@ class TooMuchInFlight extends AppProblem {
 
 /** What one request holds, until it is answered. */
 class Hold {
-  readonly #share: { bytes: number; readonly max: number }
+  readonly #share: Share
   #bytes = 0
   #isOver = false
 
-  constructor(share: { bytes: number; readonly max: number }) {
+  constructor(share: Share) {
     this.#share = share
   }
 
@@ -45,6 +56,11 @@ class Hold {
     this.assertRoom(bytes)
     this.#bytes += bytes
     this.#share.bytes += bytes
+  }
+
+  /** Ends when a piece that was taken is due. */
+  pass(bytes: number): Promise<void> {
+    return this.#share.pace.pass(bytes)
   }
 
   release(): void {
@@ -63,10 +79,8 @@ export function holdBytes(request: FastifyRequest, bytes: number): void {
 
 /** Bounds the memory that bodies take: however many come at once, what does not fit is asked for again later. Small ones are not counted, nor files. */
 export function boundBytesInFlight(http: FastifyInstance): void {
-  const [known, strangers] = [
-    { bytes: 0, max: shares.known },
-    { bytes: 0, max: shares.strangers },
-  ]
+  // Whoever has a key or session has a share of its own: strangers take nothing of its room, nor of its rate.
+  const [known, strangers] = [shareOf(64, 32), shareOf(16, 8)]
   http.addHook('preParsing', async (request, reply, payload) => {
     const { 'content-length': length = 0, 'content-type': type = '', 'transfer-encoding': encoding } = request.headers
     if ((Number(length) === 0 && encoding === undefined) || type.startsWith('multipart/')) return payload
@@ -84,7 +98,7 @@ export function boundBytesInFlight(http: FastifyInstance): void {
 export function dropRest(payload: RequestPayload): void {
   payload.on('data', (piece: Buffer) => {
     payload.pause()
-    void rates.dropped.pass(piece.length).then(() => payload.resume())
+    void dropped.pass(piece.length).then(() => payload.resume())
   })
   // One that was read before does not go on by itself.
   payload.resume()
@@ -100,7 +114,7 @@ function counted(payload: RequestPayload, hold: Hold): RequestPayload {
       try {
         // Once it is large, all of it.
         if (received > maxHereBytes) hold.take(before > maxHereBytes ? piece.length : received)
-        if (received > maxHereBytes) void rates.taken.pass(piece.length).then(() => done(null, piece))
+        if (received > maxHereBytes) void hold.pass(piece.length).then(() => done(null, piece))
         else done(null, piece)
       } catch (error) {
         payload.unpipe(counter)

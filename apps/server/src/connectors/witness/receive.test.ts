@@ -147,10 +147,11 @@ describe('a checkpoint of another Tocsin', () => {
       statement(2 ** 53),
     ])
       expect((await send(world, body)).status).toBe(400)
+    expect(await send(world, { ...statement(5), succession: 'x'.repeat(20_000) })).toEqual({ status: 413, text: expect.stringContaining('larger than 16 kB') })
     expect(await written(administrator)).toEqual([])
     const refused = async () => (await administrator.call('journal', { query: { limit: 50 } })).items.filter(({ type }) => type === 'access.refused')
     await world.server.context.securityEvents.flush()
-    expect(await refused()).toMatchObject([{ data: { reason: 'invalid', count: 6 } }, { data: { reason: 'wrong-signature', count: 2 } }])
+    expect(await refused()).toMatchObject([{ data: { reason: 'invalid', count: 7 } }, { data: { reason: 'wrong-signature', count: 2 } }])
   })
 })
 

@@ -13,7 +13,7 @@ import { openSigned } from '../../kernel/signed-webhook.ts'
 import { witnessIntakeSettings } from './settings.ts'
 
 const maxBytes = 16_384
-const limit = { config: { rateLimit: { max: 600, timeWindow: 60_000 } } }
+const limits = { bodyLimit: maxBytes, config: { rateLimit: { max: 600, timeWindow: 60_000 } } }
 /** Logs of other installations. */
 const maxLogs = 50
 /** The newest checkpoint is kept in any case. Two installations that witness one another would otherwise go on for ever, an entry for each entry of the other. */
@@ -51,8 +51,8 @@ export function mountWitness(http: FastifyInstance, context: AppContext): void {
   void http.register(async inner => {
     inner.removeAllContentTypeParsers()
     // As text, because signatures are made over it.
-    inner.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: maxBytes }, (_request, body, done) => done(null, body))
-    inner.post('/hooks/witness', limit, async (request, reply) => {
+    inner.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body))
+    inner.post('/hooks/witness', limits, async (request, reply) => {
       if (secret === undefined) throw notFound('witness: TOCSIN_WITNESS_INTAKE_SECRET is not set')
       const body = String(request.body ?? '')
       const sentAt = openSigned(secret, request.headers, body, Date.parse(context.clock.now()))
