@@ -90,7 +90,7 @@ describe('a checkpoint of another Tocsin', () => {
         ['other entries', log => statement(5, first, log, otherRoot)],
         ['another key', log => statement(6, stranger, log)],
         ['another key', log => ({ ...statement(6, stranger, log), key: verifierKey(log, first) })],
-        ['another key', log => ({ ...statement(6, stranger, log), succession: signSuccession(log, 5, second, stranger) })],
+        ['another key', log => ({ ...statement(6, stranger, log), successions: [signSuccession(log, 5, second, stranger)] })],
       ] as const satisfies readonly [string, (log: string) => ReturnType<typeof statement>][]
     ).entries()) {
       const log = `tocsin/${n}`
@@ -127,11 +127,18 @@ describe('a checkpoint of another Tocsin', () => {
   test('is believed when another key signs it that the one before has named, and from then on no other', async ({ world }) => {
     const administrator = await world.person('administrator')
     expect((await send(world, statement(5))).status).toBe(204)
-    const named = { succession: signSuccession(origin, 6, first, second) }
+    const named = { successions: [signSuccession(origin, 6, first, second)] }
     expect((await send(world, { ...statement(7, second), ...named })).status).toBe(204)
     expect((await written(administrator)).at(-1)).toMatchObject({ type: 'journal.checkpoint-received', size: 7, key: verifierKey(origin, second) })
     expect((await send(world, statement(8))).status).toBe(409)
     expect((await send(world, { ...statement(8, second), ...named })).status).toBe(204)
+  })
+
+  test('is believed after several keys have named the next while nothing was sent', async ({ world }) => {
+    expect((await send(world, statement(5))).status).toBe(204)
+    const [one, two] = [signSuccession(origin, 6, first, second), signSuccession(origin, 7, second, stranger)]
+    expect((await send(world, { ...statement(8, stranger), successions: [two] })).status, 'a gap').toBe(409)
+    expect((await send(world, { ...statement(8, stranger), successions: [one, two] })).status).toBe(204)
   })
 
   test('is taken from nobody who does not know the secret, nor late, nor in another form', async ({ world }) => {
@@ -147,7 +154,7 @@ describe('a checkpoint of another Tocsin', () => {
       statement(2 ** 53),
     ])
       expect((await send(world, body)).status).toBe(400)
-    expect(await send(world, { ...statement(5), succession: 'x'.repeat(20_000) })).toEqual({ status: 413, text: expect.stringContaining('larger than 16 kB') })
+    expect(await send(world, { ...statement(5), successions: ['x'.repeat(40_000)] })).toEqual({ status: 413, text: expect.stringContaining('larger than 32 kB') })
     expect(await written(administrator)).toEqual([])
     const refused = async () => (await administrator.call('journal', { query: { limit: 50 } })).items.filter(({ type }) => type === 'access.refused')
     await world.server.context.securityEvents.flush()

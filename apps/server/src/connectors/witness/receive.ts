@@ -12,7 +12,7 @@ import { readSetting, saveSetting } from '../../kernel/settings.ts'
 import { openSigned } from '../../kernel/signed-webhook.ts'
 import { witnessIntakeSettings } from './settings.ts'
 
-const maxBytes = 16_384
+const maxBytes = 32_768
 const limits = { bodyLimit: maxBytes, config: { rateLimit: { max: 600, timeWindow: 60_000 } } }
 /** Logs of other installations. */
 const maxLogs = 50
@@ -24,7 +24,8 @@ const Sent = z.strictObject({
   checkpoint: z.string().max(4_000),
   /** The verifier key of the log. */
   key: z.string().max(300),
-  succession: z.string().max(4_000).optional(),
+  /** By which each key of the log has named the next. */
+  successions: z.array(z.string().max(4_000)).max(20).default([]),
 })
 
 const Reason = z.enum(['fewer entries', 'other entries', 'another key'])
@@ -93,7 +94,7 @@ async function take(tx: Tx, context: AppContext, sent: z.output<typeof Sent>, se
 const rootOf = ({ root }: Checkpoint) => Buffer.from(root).toString('base64')
 const open = (checkpoint: string, keys: Parameters<typeof openCheckpoint>[1]) => genuine(() => openCheckpoint(checkpoint, keys))
 /** The keys of a log: the one that signs, and the one that has named it. */
-const keysOf = ({ key, succession }: z.output<typeof Sent>) => genuine(() => logKeys(key, succession === undefined ? [] : [succession]))
+const keysOf = ({ key, successions }: z.output<typeof Sent>) => genuine(() => logKeys(key, successions))
 
 function genuine<T>(work: () => T): T | undefined {
   try {

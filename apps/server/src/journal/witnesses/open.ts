@@ -27,6 +27,6 @@ export function openCheckpoints(config: Config, log: Log, secrets?: Secrets): Ch
   return {
     file,
     kept: new Witnessing(kept, log),
-    witnesses: openWitnesses(config, identity && { key: identity.key, succession: identity.successions.at(-1) }).map(witness => new Witnessing(witness, log)),
+    witnesses: openWitnesses(config, identity).map(witness => new Witnessing(witness, log)),
   }
 }

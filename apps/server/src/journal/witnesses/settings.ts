@@ -48,23 +48,26 @@ export const witnessSettings = settingsPart(
 interface Identity {
   /** The verifier key of the log. */
   readonly key: string
-  /** The statement by which an earlier key names this one: who knows only the earlier one believes no checkpoint without it. */
-  readonly succession: string | undefined
+  /** The statements by which each earlier key names the next: who knows only an earlier one believes no checkpoint without them. */
+  readonly successions: readonly string[]
 }
 
+/** Statements that are sent with each checkpoint. */
+const maxSuccessions = 20
+
 /** The witnesses that the configuration names. */
-export function openWitnesses(config: Config, { key, succession }: Partial<Identity> = {}): Witness[] {
+export function openWitnesses(config: Config, { key, successions = [] }: Partial<Identity> = {}): Witness[] {
   const { TOCSIN_WITNESSES: given, TOCSIN_WITNESS_SECRET: secret = '' } = config.of(witnessSettings)
   const places = given.flatMap(address => placeOf(address) ?? [])
   return places.map((place, at) => {
     // What is kept line by line has it once, before the first checkpoint of this process.
-    let untold = succession
+    let untold = successions.at(-1)
     const before = places.slice(0, at).filter(({ kind }) => kind === place.kind).length
     return {
       name: `the witness ${place.kind}${before === 0 ? '' : ` ${before + 1}`}`,
       restMs: restMs[place.kind],
       witness: async (checkpoint, signal) => {
-        await give(place, secret, { checkpoint, key, succession, untold }, signal)
+        await give(place, secret, { checkpoint, key, successions, untold }, signal)
         untold = undefined
       },
     }
@@ -74,17 +77,17 @@ export function openWitnesses(config: Config, { key, succession }: Partial<Ident
 interface Given {
   readonly checkpoint: string
   readonly key: string | undefined
-  readonly succession: string | undefined
-  /** The same, until the place has it. */
+  readonly successions: readonly string[]
+  /** The latest, until the place has it. */
   readonly untold: string | undefined
 }
 
-async function give(place: Place, secret: string, { checkpoint, key, succession, untold }: Given, signal: AbortSignal): Promise<void> {
+async function give(place: Place, secret: string, { checkpoint, key, successions, untold }: Given, signal: AbortSignal): Promise<void> {
   if (place.kind === 'file') return appendCheckpoint(place.path, checkpoint, untold)
   if (place.kind === 'git') return commitCheckpoint(place.path, place.hasPush, checkpoint, signal, untold)
   const now = Date.now()
   if (place.kind === 'syslog') {
-    const text = JSON.stringify({ checkpoint, succession })
+    const text = JSON.stringify({ checkpoint, succession: successions.at(-1) })
     return sendSyslog(place.receiver, [formatSyslog({ facility, severity, at: new Date(now).toISOString(), kind: 'checkpoint', text })], signal)
   }
   const id = `checkpoint_${createHash('sha256').update(checkpoint).digest('hex').slice(0, 32)}`
@@ -94,7 +97,7 @@ async function give(place: Place, secret: string, { checkpoint, key, succession,
     id,
     sentAt: now,
     secret,
-    body: JSON.stringify({ type: 'checkpoint', checkpoint, key, succession }),
+    body: JSON.stringify({ type: 'checkpoint', checkpoint, key, successions: successions.slice(-maxSuccessions) }),
     reach: 'anywhere',
     signal,
   })

@@ -154,7 +154,7 @@ test('a witness is given the statement that names a new signing key, without whi
   const TOCSIN_WITNESSES = `file:${file} git:${repository} http://127.0.0.1:${await listening(http)}/in`
   const witnesses = openWitnesses(readConfig({ TOCSIN_WITNESSES, TOCSIN_WITNESS_SECRET: `whsec_${secret}` }), {
     key: verifierKey('tocsin/x', second),
-    succession,
+    successions: [succession],
   })
   const checkpoints = [2, 3].map(size => signCheckpoint({ origin: 'tocsin/x', size, root: randomBytes(32) }, second))
   for (const checkpoint of checkpoints) for (const { witness } of witnesses) await witness(checkpoint, AbortSignal.timeout(10_000))
@@ -163,7 +163,7 @@ test('a witness is given the statement that names a new signing key, without whi
     expect(text).toBe(`\n${succession}\n${checkpoints.join('\n')}`)
     expect(notesIn(text)).toEqual(checkpoints)
   }
-  expect(bodies).toEqual(checkpoints.map(checkpoint => ({ type: 'checkpoint', checkpoint, key: verifierKey('tocsin/x', second), succession })))
+  expect(bodies).toEqual(checkpoints.map(checkpoint => ({ type: 'checkpoint', checkpoint, key: verifierKey('tocsin/x', second), successions: [succession] })))
   http.close()
   rmSync(root, { recursive: true })
 })
