@@ -61,7 +61,7 @@ export interface Database {
 export const patience = { keepAlive: true, keepAliveInitialDelayMillis: 10_000, connectionTimeoutMillis: 10_000 } as const
 
 interface PoolOptions {
-  /** Transactions at a time. Half as many reads have connections of their own: what waits for a row that others change keeps nobody from reading. */
+  /** Transactions at a time. Half as many reads have connections of their own: what waits for a row that others change keeps nobody from reading. Of 1, there is one for both. */
   readonly poolSize?: number
   /** A connection that answers nothing for so long is given up. It is longer than any statement may take, so that only a dead network is meant. */
   readonly silentMs?: number
@@ -135,8 +135,8 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
     options: '-c timezone=UTC -c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000',
   }
   const pool = new pg.Pool({ ...options, max: poolSize })
-  const readPool = new pg.Pool({ ...options, max: Math.ceil(poolSize / 2) })
-  const pools = [pool, readPool]
+  const readPool = poolSize === 1 ? pool : new pg.Pool({ ...options, max: Math.ceil(poolSize / 2) })
+  const pools = new Set([pool, readPool])
   let isClosing = false
   for (const each of pools) {
     each.on('error', error => {
@@ -179,7 +179,7 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
     },
     listen: ears.listen,
     get connections() {
-      const sum = (count: (each: pg.Pool) => number) => pools.reduce((total, each) => total + count(each), 0)
+      const sum = (count: (each: pg.Pool) => number) => [...pools].reduce((total, each) => total + count(each), 0)
       return { open: sum(each => each.totalCount), idle: sum(each => each.idleCount), waiting: sum(each => each.waitingCount) }
     },
     async health() {
@@ -198,7 +198,7 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
     close: async () => {
       isClosing = true
       await ears.close()
-      await Promise.all(pools.map(each => each.end()))
+      await Promise.all([...pools].map(each => each.end()))
     },
   }
 }
