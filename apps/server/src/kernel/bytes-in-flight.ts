@@ -1,5 +1,6 @@
 import { Transform } from 'node:stream'
 import type { FastifyInstance, FastifyRequest, RequestPayload } from 'fastify'
+import { networkOf } from './network.ts'
 import { Pace } from './pace.ts'
 import { AppProblem } from './problems.ts'
 import { maxHereBytes } from './worker-pool.ts'
@@ -41,8 +42,11 @@ class Hold {
   #bytes = 0
   #isOver = false
 
-  constructor(share: Share) {
+  readonly #sender: string
+
+  constructor(share: Share, sender: string) {
     this.#share = share
+    this.#sender = sender
   }
 
   /** @throws AppProblem unavailable where that much is not free; a single request always fits */
@@ -60,7 +64,7 @@ class Hold {
 
   /** Ends when a piece that was taken is due. */
   pass(bytes: number): Promise<void> {
-    return this.#share.pace.pass(bytes)
+    return this.#share.pace.pass(bytes, this.#sender)
   }
 
   release(): void {
@@ -84,7 +88,7 @@ export function boundBytesInFlight(http: FastifyInstance): void {
   http.addHook('preParsing', async (request, reply, payload) => {
     const { 'content-length': length = 0, 'content-type': type = '', 'transfer-encoding': encoding } = request.headers
     if ((Number(length) === 0 && encoding === undefined) || type.startsWith('multipart/')) return payload
-    const hold = new Hold(request.routeOptions.config.isKnown === true ? known : strangers)
+    const hold = new Hold(request.routeOptions.config.isKnown === true ? known : strangers, networkOf(request.ip))
     holds.set(request, hold)
     reply.raw.once('close', () => hold.release())
     if (encoding === undefined && Number(length) <= maxHereBytes) return payload
@@ -98,7 +102,7 @@ export function boundBytesInFlight(http: FastifyInstance): void {
 export function dropRest(payload: RequestPayload): void {
   payload.on('data', (piece: Buffer) => {
     payload.pause()
-    void dropped.pass(piece.length).then(() => payload.resume())
+    void dropped.pass(piece.length, 'all').then(() => payload.resume())
   })
   // One that was read before does not go on by itself.
   payload.resume()

@@ -75,7 +75,7 @@ export async function keepFile(tx: Tx, secrets: Secrets, received: ReceivedFile)
       const content = chunk.subarray(0, bytesRead)
       digest.update(content)
       sizeBytes += bytesRead
-      await storing.pass(bytesRead)
+      await storing.pass(bytesRead, id)
       await tx.db.insert(fileChunks).values({ fileId: id, position, content: encrypt(key, position, content) })
     }
   } finally {

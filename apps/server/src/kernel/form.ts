@@ -6,6 +6,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Reader } from './database.ts'
 import type { DiskGuard } from './disk.ts'
 import type { ReceivedFile } from './files.ts'
+import { networkOf } from './network.ts'
 import { Pace } from './pace.ts'
 import { AppProblem } from './problems.ts'
 import { makeTemporaryFolder } from './temporary-files.ts'
@@ -15,9 +16,9 @@ const maxFieldsBytes = 131_072
 
 const receiving = new Pace(64 * 1_048_576)
 
-async function* paced(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* paced(pieces: AsyncIterable<Buffer>, sender: string): AsyncGenerator<Buffer> {
   for await (const piece of pieces) {
-    await receiving.pass(piece.length)
+    await receiving.pass(piece.length, sender)
     yield piece
   }
 }
@@ -56,6 +57,7 @@ export async function receiveForm(
   await checks?.beforeBody(reader, { ip: request.ip, bytes })
   const folder = await makeTemporaryFolder('upload')
   const remove = () => rm(folder, { recursive: true, force: true })
+  const sender = networkOf(request.ip)
   const fields: Record<string, string> = {}
   const files: ReceivedFile[] = []
   try {
@@ -67,7 +69,7 @@ export async function receiveForm(
       if (files.length === 0) checks?.beforeFiles(fields)
       if (part.filename) await disk.assertRoom()
       const path = join(folder, String(files.length))
-      await pipeline(part.file, paced, createWriteStream(path, { mode: 0o600 }))
+      await pipeline(part.file, pieces => paced(pieces, sender), createWriteStream(path, { mode: 0o600 }))
       if (part.file.truncated) throw new AppProblem('too-large', `The file ${part.filename} is larger than ${fileBytes / 1_048_576} MB.`)
       // A file field left empty in a form comes as a nameless file.
       if (part.filename) files.push({ name: part.filename, mediaType: part.mimetype, path })
