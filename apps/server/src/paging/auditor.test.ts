@@ -13,7 +13,7 @@ async function restartBack(world: World): Promise<void> {
 /** What the audit log says was repaired of the page about an alert; a page of Tocsin about itself, which the jump of the clock may have caused, is another. */
 const repaired = async (world: World, title: string) => {
   const administrator = await world.person('administrator')
-  const page = (await administrator.call('pages')).items.find(one => one.title === title) ?? expect.fail('there is a page')
+  const page = (await administrator.call('pages')).items.find(one => one.title.includes(title)) ?? expect.fail('there is a page')
   const { items } = await administrator.call('journal', { query: { limit: 200, type: 'page.repaired' } })
   return items.flatMap(({ subject, data }) => (subject.id === page.id ? [data] : []))
 }
