@@ -154,7 +154,10 @@ describe('a checkpoint of another Tocsin', () => {
       statement(2 ** 53),
     ])
       expect((await send(world, body)).status).toBe(400)
-    expect(await send(world, { ...statement(5), successions: ['x'.repeat(40_000)] })).toEqual({ status: 413, text: expect.stringContaining('larger than 32 kB') })
+    expect(await send(world, { ...statement(5), successions: ['x'.repeat(40_000)] })).toEqual({
+      status: 413,
+      text: expect.stringContaining('larger than 32 kB'),
+    })
     expect(await written(administrator)).toEqual([])
     const refused = async () => (await administrator.call('journal', { query: { limit: 50 } })).items.filter(({ type }) => type === 'access.refused')
     await world.server.context.securityEvents.flush()
