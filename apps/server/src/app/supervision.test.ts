@@ -23,7 +23,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { freePort, until } from '../../test/alertmanager.ts'
+import { until } from '../../test/alertmanager.ts'
 import { type OwnProcess, setUpServer, spawnServer } from '../../test/own-process.ts'
 import { patience } from '../../test/patience.ts'
 import type { Call } from '../../test/world.ts'
@@ -35,7 +35,7 @@ const status = async (server: OwnProcess, path: string, key?: string) =>
   (await fetch(`${server.origin}${path}`, key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } })).status
 
 async function withServer(data: string, work: (server: OwnProcess, call: Call) => Promise<void>): Promise<void> {
-  const server = await spawnServer({ TOCSIN_DATA: data, PORT: String(await freePort()), TOCSIN_LOG_LEVEL: 'warn' }).ready
+  const server = await spawnServer({ TOCSIN_DATA: data, PORT: '0', TOCSIN_LOG_LEVEL: 'warn' }).ready
   try {
     await work(server, await setUpServer(server))
   } finally {
