@@ -39,10 +39,9 @@ class TooMuchInFlight extends AppProblem {
 /** What one request holds, until it is answered. */
 class Hold {
   readonly #share: Share
+  readonly #sender: string
   #bytes = 0
   #isOver = false
-
-  readonly #sender: string
 
   constructor(share: Share, sender: string) {
     this.#share = share
@@ -116,10 +115,10 @@ function counted(payload: RequestPayload, hold: Hold): RequestPayload {
       const before = received
       received += piece.length
       try {
+        if (received <= maxHereBytes) return done(null, piece)
         // Once it is large, all of it.
-        if (received > maxHereBytes) hold.take(before > maxHereBytes ? piece.length : received)
-        if (received > maxHereBytes) void hold.pass(piece.length).then(() => done(null, piece))
-        else done(null, piece)
+        hold.take(before > maxHereBytes ? piece.length : received)
+        void hold.pass(piece.length).then(() => done(null, piece))
       } catch (error) {
         payload.unpipe(counter)
         dropRest(payload)
