@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalJson, digest } from './canonical.ts'
 import { openCheckpoint, signCheckpoint, signingKey, verifierKey } from './checkpoint.ts'
-import { type ExportedEntry, verifyExport, writeExport } from './journal-export.ts'
+import { type ExportedEntry, exportEnd, exportEntries, exportStart, verifyExport, writeExport } from './journal-export.ts'
 import { hashBody, leafData } from './journal-leaf.ts'
 import { signSuccession } from './log-keys.ts'
 import { append, emptyFrontier, type Hash, inclusionPlaces, joinSubtrees, leafHash, root } from './tree.ts'
@@ -98,6 +98,12 @@ describe('an exported journal', () => {
   test('is genuine as it was written', () => {
     expect(verifyExport(file)).toMatchObject({ problems: [], entries: 7, withheld: 0, treeSize: 7, isComplete: true, origin })
     expect(verifyExport(file, key).problems).toEqual([])
+  })
+
+  test('is the same file where it is written in pieces', () => {
+    const { entries, ...head } = JSON.parse(file) as Parameters<typeof writeExport>[0]
+    for (const at of [1, 3, 7])
+      expect(exportStart(head) + exportEntries(entries.slice(0, at), true) + exportEntries(entries.slice(at), false) + exportEnd(7)).toBe(file)
   })
 
   test('whichever bodies are withheld, it is genuine and tells how many there are', () => {

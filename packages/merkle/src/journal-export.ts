@@ -37,35 +37,47 @@ const format = 'tocsin journal export v2'
 /** Has the statements that lead from earlier keys of the log to its newest. */
 const formatWithSuccessions = 'tocsin journal export v3'
 
+/** What an export says before its entries. */
+export interface ExportHead {
+  readonly key: string
+  readonly successions?: readonly string[]
+  readonly checkpoint: string
+  readonly document: unknown
+}
+
 /**
  * Writes an export: a JSON file that needs nothing but itself (and, for distrust, the log's key from elsewhere) to be checked. The members
  * stand on a line each: format, key, successions where the key was replaced, checkpoint, document, then entries, one a line; each value is canonical JSON (RFC 8785), so that
  * every byte of the file is covered by a hash or a signature. The last entry is that of the export itself: its `body.data.documentSha256`
  * is the {@link digest} of the document.
  */
-export function writeExport(content: {
-  key: string
-  successions?: readonly string[]
-  checkpoint: string
-  document: unknown
-  entries: readonly ExportedEntry[]
-}): string {
-  const members = content.entries.map(
-    ({ index, header, salt, body, bodyHash, proof }) => `    ${canonicalJson({ index, header, salt, body, bodyHash, proof })}`,
-  )
-  const { successions = [] } = content
+export const writeExport = ({ entries, ...head }: ExportHead & { readonly entries: readonly ExportedEntry[] }): string =>
+  exportStart(head) + exportEntries(entries, true) + exportEnd(entries.length)
+
+/** An export as far as its first entry. What is large is written in pieces: this, its entries some at a time, and the end. */
+export function exportStart({ key, successions = [], checkpoint, document }: ExportHead): string {
   return [
     '{',
     `  "format": ${JSON.stringify(successions.length === 0 ? format : formatWithSuccessions)},`,
-    `  "key": ${canonicalJson(content.key)},`,
+    `  "key": ${canonicalJson(key)},`,
     ...(successions.length === 0 ? [] : [`  "successions": ${canonicalJson(successions)},`]),
-    `  "checkpoint": ${canonicalJson(content.checkpoint)},`,
-    `  "document": ${canonicalJson(content.document)},`,
-    `  "entries": [${members.length === 0 ? ']' : `\n${members.join(',\n')}\n  ]`}`,
-    '}',
-    '',
+    `  "checkpoint": ${canonicalJson(checkpoint)},`,
+    `  "document": ${canonicalJson(document)},`,
+    '  "entries": [',
   ].join('\n')
 }
+
+/** Entries of an export, in their order. @param isFirst whether none were written before them */
+export const exportEntries = (entries: readonly ExportedEntry[], isFirst: boolean): string =>
+  entries
+    .map(({ index, header, salt, body, bodyHash, proof }, position) => {
+      const separator = isFirst && position === 0 ? '\n' : ',\n'
+      return `${separator}    ${canonicalJson({ index, header, salt, body, bodyHash, proof })}`
+    })
+    .join('')
+
+/** @param count how many entries were written */
+export const exportEnd = (count: number): string => (count === 0 ? ']\n}\n' : '\n  ]\n}\n')
 
 /**
  * Checks an export byte by byte: the signature of its checkpoint, each entry against the checkpoint, the document against

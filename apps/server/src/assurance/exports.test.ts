@@ -1,9 +1,11 @@
+import { text as textOf } from 'node:stream/consumers'
 import { digest, verifyExport } from '@tocsin/merkle'
 import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
-import { exportJournal, record, system } from '../journal/index.ts'
+import { exportJournal, record, recordAll, system } from '../journal/index.ts'
+import { newId } from '../kernel/ids.ts'
 
 const Exported = z.object({
   document: z.looseObject({
@@ -128,8 +130,33 @@ describe.concurrent('the export of the whole journal', () => {
     const { document, entries } = z.object({ document: z.unknown(), entries: Exported.shape.entries }).parse(JSON.parse(text))
     for (const markdown of ['one', 'two', 'three']) await lead.call('addNote', { params, body: { markdown } })
     await world.settle()
-    const later = await exportJournal(database.reader(), sealer, 'all', document, entries.at(-1)?.header.subject.id ?? '')
-    expect(verifyExport(later ?? '', sealer.key)).toMatchObject({ problems: [], isComplete: true, treeSize: entries.length })
+    const later = await exportJournal(database, sealer, 'all', document, entries.at(-1)?.header.subject.id ?? '')
+    expect(verifyExport(await textOf(later ?? expect.fail()), sealer.key)).toMatchObject({ problems: [], isComplete: true, treeSize: entries.length })
+  })
+
+  test('is read a part at a time: one of many parts is whole, and ends with the entry of its own', async ({ world }) => {
+    const { params } = await incidentIn(world)
+    const { database } = world.server.context
+    const note = (n: number) => ({
+      actor: system,
+      type: 'note.written' as const,
+      subject: { kind: 'note' as const, id: newId() },
+      within: params.id,
+      data: { markdown: `note ${n}` },
+    })
+    world.isTampered = true
+    await database.transaction(tx =>
+      recordAll(
+        tx,
+        Array.from({ length: 600 }, (_, n) => note(n)),
+      ),
+    )
+    await world.settle()
+    const administrator = await world.person('administrator')
+    const text = await (await administrator.call.raw('exportJournal')).text()
+    const verified = verifyExport(text)
+    expect(verified).toMatchObject({ problems: [], isComplete: true, types: { 'note.written': 601, 'journal.exported': 1 } })
+    expect(verified.entries).toBe(verified.treeSize)
   })
 
   test('waits for the sealer, and says so when that takes too long', async ({ world }) => {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { digest, selectionDigest } from '@tocsin/merkle'
 import type { SQL } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
@@ -11,7 +12,13 @@ import { readRecord } from './incident-record.ts'
 import { allMissing } from './missing.ts'
 
 /** The whole record of an incident in one JSON file that proves itself, or as a readable page. The export is itself on record. */
-export async function exportIncident(context: AppContext, conditions: ClosingConditions, caller: Caller, id: string, form: 'json' | 'html'): Promise<string> {
+export async function exportIncident(
+  context: AppContext,
+  conditions: ClosingConditions,
+  caller: Caller,
+  id: string,
+  form: 'json' | 'html',
+): Promise<string | Readable> {
   const exportId = newId()
   const { document, entryIds, differences } = await context.database.transaction(async tx => {
     await holdSnapshot(tx)
@@ -41,7 +48,7 @@ export async function exportIncident(context: AppContext, conditions: ClosingCon
 }
 
 /** The whole journal in one file that proves itself, and names the incidents that are missing from the tables. */
-export async function exportWholeJournal(context: AppContext, caller: Caller): Promise<string> {
+export async function exportWholeJournal(context: AppContext, caller: Caller): Promise<Readable> {
   const exportId = newId()
   const missing = await allMissing(context.database.reader())
   const document = await context.database.transaction(async tx => {
@@ -61,10 +68,10 @@ export async function exportWholeJournal(context: AppContext, caller: Caller): P
 const patienceMs = 15_000
 
 /** The sealer follows the journal within moments; the export waits until the entry of its own is under a signed checkpoint. */
-async function whenSealed(context: AppContext, entryIds: readonly string[] | 'all', document: unknown, exportId: string, shown?: SQL): Promise<string> {
+async function whenSealed(context: AppContext, entryIds: readonly string[] | 'all', document: unknown, exportId: string, shown?: SQL): Promise<Readable> {
   for (let waited = 0; waited < patienceMs; waited += 20) {
-    const file = await exportJournal(context.database.reader(), context.sealer, entryIds, document, exportId, shown)
-    if (file !== undefined) return file
+    const pieces = await exportJournal(context.database, context.sealer, entryIds, document, exportId, shown)
+    if (pieces !== undefined) return Readable.from(pieces)
     context.readers.wake()
     await new Promise(resolve => setTimeout(resolve, 20))
   }

@@ -5,6 +5,9 @@ import {
   type ExportedEntry,
   emptyFrontier,
   emptyRoot,
+  exportEnd,
+  exportEntries,
+  exportStart,
   type Frontier,
   inclusionPlaces,
   joinSubtrees,
@@ -16,9 +19,8 @@ import {
   perfectSubtrees,
   root,
   signCheckpoint,
-  writeExport,
 } from '@tocsin/merkle'
-import { desc, eq, or, type SQL, sql } from 'drizzle-orm'
+import { desc, eq, type SQL, sql } from 'drizzle-orm'
 import type { Database, Reader, Tx } from '../kernel/database.ts'
 import type { Secrets } from '../kernel/secrets.ts'
 import { hasOwnBody } from './entry-mac.ts'
@@ -217,47 +219,65 @@ function fault(place: Place): never {
   throw new Error(`the journal's tree has no node ${placeName(place)}`)
 }
 
+/** Entries that are read, proved and written at a time: a turn of the event loop each, and what is held of a large log. */
+const exportedAtOnce = 250
+
 /**
- * Some entries, or all of them (with that of the export itself) and their proofs, as one file that proves itself.
+ * Some entries, or all of them (with that of the export itself) and their proofs, as one file that proves itself, in pieces.
  * @param exportId the id of the entry that recorded this export: it is the last one, and carries the digest of `document`.
  * @param shown the condition for entries whose bodies are in the file; of the others it holds the hash
  * @returns undefined while that entry is not sealed yet.
  */
 export async function exportJournal(
-  reader: Reader,
+  database: Database,
   sealer: Sealer,
   entryIds: readonly string[] | 'all',
   document: unknown,
   exportId: string,
   shown: SQL = sql`true`,
-): Promise<string | undefined> {
+): Promise<AsyncGenerator<string> | undefined> {
+  const reader = database.reader()
   const exported = await leafOf(reader, exportId)
   const checkpoint = await latestCheckpoint(reader)
   if (exported === undefined || checkpoint === undefined || checkpoint.size <= exported) return undefined
-  const condition: SQL | undefined =
-    entryIds === 'all' ? undefined : or(sql`${journal.id} = any(${sql.param([...entryIds])}::uuid[])`, eq(journal.subjectId, exportId))
-  const rows = await reader.db
-    .select({ row: journal, leafIndex: journalLeaves.leafIndex, isShown: sql<boolean>`${shown}` })
-    .from(journal)
-    .innerJoin(journalLeaves, eq(journalLeaves.entryId, journal.id))
-    .where(sql`${journalLeaves.leafIndex} <= ${exported} ${condition ? sql`and ${condition}` : sql``}`)
-    .orderBy(journalLeaves.leafIndex)
   // The whole ends with the export's own entry, also where more was sealed since: it has a checkpoint of just that.
   const size = entryIds === 'all' ? exported + 1 : checkpoint.size
-  const subtrees = size === checkpoint.size ? [] : perfectSubtrees(0, size)
-  const nodes = await readNodes(reader, [...rows.flatMap(({ leafIndex }) => inclusionPlaces(leafIndex, size).flat()), ...subtrees])
-  const hashOf = (place: Place) => nodes.get(placeName(place)) ?? fault(place)
-  const note = size === checkpoint.size ? checkpoint.note : sealer.sign(size, joinSubtrees(subtrees.map(hashOf)))
+  const note = size === checkpoint.size ? checkpoint.note : sealer.sign(size, root(await readFrontier(reader, size)))
+  const leaves = entryIds === 'all' ? undefined : [...(await leavesOf(reader, entryIds)).filter(leaf => leaf < exported), exported]
   // What was sealed with another body than its hash says, and named for it, has no body that belongs to it: with one, the whole file would not be genuine ever again.
   const named = await namedForeign(reader)
-  const without = new Set(rows.flatMap(({ row }) => (named.has(row.id) && !hasOwnBody(row) ? row.id : [])))
-  const entries: ExportedEntry[] = rows.map(({ row, leafIndex, isShown }) => ({
-    index: leafIndex,
-    header: headerOf(toEntry(row)),
-    ...(isShown && !without.has(row.id) ? bodyOf(row) : hashOnly(row)),
-    proof: inclusionPlaces(leafIndex, size).map(siblings => joinSubtrees(siblings.map(hashOf)).toString('base64')),
-  }))
-  return writeExport({ key: sealer.key, successions: sealer.successions, checkpoint: note, document, entries })
+
+  async function readPage(indexes: readonly number[]): Promise<ExportedEntry[]> {
+    const page = database.reader()
+    const rows = await page.db
+      .select({ row: journal, leafIndex: journalLeaves.leafIndex, isShown: sql<boolean>`${shown}` })
+      .from(journal)
+      .innerJoin(journalLeaves, eq(journalLeaves.entryId, journal.id))
+      .where(sql`${journalLeaves.leafIndex} = any(${sql.param([...indexes])}::bigint[])`)
+      .orderBy(journalLeaves.leafIndex)
+    const proofs = rows.map(({ leafIndex }) => inclusionPlaces(leafIndex, size))
+    const nodes = await readNodes(page, proofs.flat(2))
+    return rows.map(({ row, leafIndex, isShown }, position) => ({
+      index: leafIndex,
+      header: headerOf(toEntry(row)),
+      ...(isShown && !(named.has(row.id) && !hasOwnBody(row)) ? bodyOf(row) : hashOnly(row)),
+      proof: (proofs[position] ?? []).map(siblings => joinSubtrees(siblings.map(place => nodes.get(placeName(place)) ?? fault(place))).toString('base64')),
+    }))
+  }
+
+  async function* pieces(): AsyncGenerator<string> {
+    yield exportStart({ key: sealer.key, successions: sealer.successions, checkpoint: note, document })
+    const count = leaves?.length ?? size
+    let written = 0
+    for (let from = 0; from < count; from += exportedAtOnce) {
+      const to = Math.min(from + exportedAtOnce, count)
+      const entries = await readPage(leaves?.slice(from, to) ?? Array.from({ length: to - from }, (_, position) => from + position))
+      yield exportEntries(entries, written === 0)
+      written += entries.length
+    }
+    yield exportEnd(written)
+  }
+  return pieces()
 }
 
 /** The proof that the tree of `size2` entries extends that of `size1` (RFC 9162 section 2.1.4), with both roots. @param size1 from 1 to `size2`, which is sealed */
@@ -275,6 +295,16 @@ function bodyOf({ id, actorId, actorName, withinId, data, salt, bodyHash }: type
 }
 
 const hashOnly = ({ bodyHash }: { readonly bodyHash: Buffer }) => ({ bodyHash: bodyHash.toString('base64') })
+
+/** Where these entries stand in the tree, in its order. */
+async function leavesOf(reader: Reader, entryIds: readonly string[]): Promise<number[]> {
+  const found = await reader.db
+    .select({ leafIndex: journalLeaves.leafIndex })
+    .from(journalLeaves)
+    .where(sql`${journalLeaves.entryId} = any(${sql.param([...entryIds])}::uuid[])`)
+    .orderBy(journalLeaves.leafIndex)
+  return found.map(({ leafIndex }) => leafIndex)
+}
 
 /** An export is the subject of its own entry, so its id leads to the leaf. */
 async function leafOf(reader: Reader, exportId: string): Promise<number | undefined> {
