@@ -11,6 +11,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
@@ -210,6 +211,8 @@ interface Measured {
   readonly gets: readonly number[]
   readonly posts: readonly number[]
   readonly aboveIdleBytes: number
+  /** By how much the measuring process itself was late at the most: what it sends and gets cannot be measured more exactly. */
+  readonly ownDelayMs: number
 }
 
 /** Measures beside a kind, or beside nothing, on a server of its own: nothing of one kind is left when the next is measured. */
@@ -301,8 +304,10 @@ async function measureBeside(kind: string | undefined): Promise<Measured> {
     peak = Math.max(peak, rssBytes())
   }, 50)
   const end = new AbortController()
+  const ownDelay = monitorEventLoopDelay({ resolution: 5 })
   const sending = kind === undefined ? undefined : new Worker(new URL(import.meta.url), { workerData: { kind, target } })
   if (sending) await once(sending, 'message')
+  ownDelay.enable()
   const measured = Promise.all([measure(end.signal, get), measure(end.signal, postAlert)])
   let answers = '–'
   if (sending) {
@@ -314,12 +319,13 @@ async function measureBeside(kind: string | undefined): Promise<Measured> {
   end.abort()
   const [gets, posts] = await measured
   clearInterval(watch)
+  ownDelay.disable()
   await sending?.terminate()
   child.kill('SIGINT')
   await once(child, 'exit')
   await postgres.stop()
   await rm(folder, { recursive: true, force: true })
-  return { answers, gets, posts, aboveIdleBytes: peak - idleBytes }
+  return { answers, gets, posts, aboveIdleBytes: peak - idleBytes, ownDelayMs: ownDelay.max / 1e6 }
 }
 
 async function main(): Promise<void> {
@@ -328,9 +334,9 @@ async function main(): Promise<void> {
   const rows: string[] = []
   const chosen = Object.keys(kinds).filter(kind => kind.includes(process.env.KIND ?? ''))
   for (const kind of [undefined, ...chosen]) {
-    const { answers, gets, posts, aboveIdleBytes } = await measureBeside(kind)
+    const { answers, gets, posts, aboveIdleBytes, ownDelayMs } = await measureBeside(kind)
     rows.push(
-      `| ${kind ?? 'nothing hostile'} | ${answers} | ${p99(gets)} / ${slowest(gets)} | ${p99(posts)} / ${slowest(posts)} | ${Math.round(aboveIdleBytes / mebibyte)} |`,
+      `| ${kind ?? 'nothing hostile'} | ${answers} | ${p99(gets)} / ${slowest(gets)} | ${p99(posts)} / ${slowest(posts)} | ${Math.round(aboveIdleBytes / mebibyte)} | ${Math.round(ownDelayMs)} |`,
     )
     process.stdout.write(`${rows.at(-1)}\n`)
   }
@@ -340,10 +346,10 @@ async function main(): Promise<void> {
 
 ${new Date().toISOString().slice(0, 10)}, ${machine}, load at the end ${loadavg()[0]?.toFixed(1)}. Server, database and senders share the machine. \`npm run bench -- hostile\` writes this file.
 
-${count} requests of each kind, ${atOnce} at a time, at most ${maxSeconds} s. Meanwhile an ordinary \`GET\` and an ordinary \`POST /api/v1/alerts\` are sent every ${everyMs} ms. Each kind has a server of its own. The aim: none slower than 200 ms, and at most 400 MB of memory (RSS of the web process) above idle.
+${count} requests of each kind, ${atOnce} at a time, at most ${maxSeconds} s. Meanwhile an ordinary \`GET\` and an ordinary \`POST /api/v1/alerts\` are sent every ${everyMs} ms. Each kind has a server of its own. The aim: none slower than 200 ms, and at most 400 MB of memory (RSS of the web process) above idle. The last column is by how much a timer of the measuring process was late at the most, as it shares the two cores.
 
-| kind | answers | GET, p99 / slowest, ms | POST, p99 / slowest, ms | memory above idle, MB |
-| --- | --- | --- | --- | --- |
+| kind | answers | GET, p99 / slowest, ms | POST, p99 / slowest, ms | memory above idle, MB | measuring process late, ms |
+| --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 `
   // A part of the kinds is no result.

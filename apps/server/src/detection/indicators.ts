@@ -10,6 +10,7 @@ import type { Database, Reader, Tx } from '../kernel/database.ts'
 import type { ReceivedFile } from '../kernel/files.ts'
 import { newId } from '../kernel/ids.ts'
 import { checkUrl, Undeliverable } from '../kernel/outbound.ts'
+import { Pace } from '../kernel/pace.ts'
 import { AppProblem, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { sealedColumn, sealFor } from '../kernel/sealed-columns.ts'
 import { storable } from '../kernel/text.ts'
@@ -20,7 +21,9 @@ import { ignoredIndicators, indicatorLists, indicators } from './tables.ts'
 export type ListRow = typeof indicatorLists.$inferSelect
 
 const maxExamples = 20
-const removedAtOnce = 20_000
+const removedAtOnce = 5_000
+/** Indicators of uploaded lists that are stored, a second: a list comes when it comes, while alerts and pages wait for the same database. */
+const storing = new Pace(40_000)
 const keysAtOnce = 50_000
 /** Indicators end all the time: what has ended is left out of the matching at most this often; no alert is raised for it at once. */
 const tidyMinutes = 30
@@ -220,6 +223,7 @@ export async function importIndicators(
         ...part.problems.slice(0, maxExamples - examples.length).map(({ at, reason }) => ({ at: storable(at, 200), reason: storable(reason, 500) })),
       )
       if (taken + others > maxIndicatorsTotal) await assertRoom(database.reader(), id, taken)
+      await storing.pass(part.indicators.length, id)
       await database.transaction(tx => storePart(tx, id, generation, part))
     }
     if (taken === 0) throw invalid('file', `has no IP address, domain, URL or hash${examples[0] ? ` (${examples[0].at}: ${examples[0].reason})` : ''}`)

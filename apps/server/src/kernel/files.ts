@@ -22,7 +22,7 @@ import { storable } from './text.ts'
 
 const chunkBytes = 1_048_576
 /** Files are stored no faster than this, all together: each transaction of others waits at its end for what was written before it. */
-const storing = new Pace(32 * chunkBytes)
+const storing = new Pace(16 * chunkBytes)
 const tagBytes = 16
 
 /** A file that was received whole and lies on disk for the time of the request. */
