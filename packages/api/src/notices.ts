@@ -3,7 +3,9 @@ import { At, Day, Id, IdParams, Instant, PageQuery, pageOf, Reference, Text, Ver
 import { messageStates } from './paging.ts'
 import { atLeast, route } from './route.ts'
 
-export const obligationStates = ['pending', 'due', 'deferred', 'waived', 'notified'] as const
+/** What is owed: the first notice to a customer, an update that a notice promised, or the answer to which customers are affected. */
+export const obligationKinds = ['initial', 'update', 'scope'] as const
+export const obligationStates = ['pending', 'due', 'deferred', 'waived', 'notified', 'ended'] as const
 export const reasonCategories = ['data-unintelligible', 'would-tip-off-attacker', 'would-harm-others', 'asked-by-authority', 'other'] as const
 
 export const Notice = z
@@ -32,8 +34,11 @@ export const Obligation = z
   .object({
     id: Id,
     incident: z.object({ id: Id, number: z.number(), title: z.string(), isClosed: z.boolean(), executiveId: Id.nullable() }),
-    customer: Reference,
-    state: z.enum(obligationStates),
+    kind: z
+      .enum(obligationKinds)
+      .describe('What is owed: the first notice to a customer, an update that a notice promised, or the answer to which customers are affected'),
+    customer: Reference.nullable().describe('Null for `scope`: no customer is listed'),
+    state: z.enum(obligationStates).describe('`ended`: nothing is owed any more, for example because customers were listed'),
     timing: z.enum(['notified', 'notified-late', 'due', 'due-soon', 'overdue']).nullable().describe('Deadline status; null until the incident is declared'),
     startedAt: At.nullable(),
     dueAt: At.nullable(),

@@ -3,41 +3,62 @@ export type Instant = string
 
 const hourMs = 3_600_000
 
-/** The deadline of a notification obligation: how long, and when people are warned on the way. Hours count from its start. */
-export interface ClockRule {
-  readonly hours: number
-  /** Hours after the start at which the lead is paged while the obligation is not fulfilled, in rising order. */
-  readonly warnAfterHours: readonly number[]
-}
-
-/**
- * Customers are told within 72 hours of the declaration, by contract; the lead is warned after 48, 66 and 71.
- * A contract with a shorter deadline is warned at the same shares of its time.
- */
-export function customerClock(hours = 72): ClockRule {
-  return { hours, warnAfterHours: [48, 66, 71].map(after => (after * hours) / 72) }
-}
-
 /** `instant` plus a number of elapsed hours (never wall-clock hours: the contract counts real time). */
 export function addHours(instant: Instant, hours: number): Instant {
   return new Date(Date.parse(instant) + hours * hourMs).toISOString()
 }
 
-/** When an obligation that starts now is due, and when its warnings are. */
-export function schedule(rule: ClockRule, startedAt: Instant): { dueAt: Instant; warnings: { afterHours: number; at: Instant }[] } {
-  return {
-    dueAt: addHours(startedAt, rule.hours),
-    warnings: rule.warnAfterHours.filter(afterHours => afterHours < rule.hours).map(afterHours => ({ afterHours, at: addHours(startedAt, afterHours) })),
-  }
+/** The clock of one obligation: when it runs, and when somebody is paged on the way to its end. */
+export interface Clock {
+  readonly startedAt: Instant
+  readonly dueAt: Instant
+  /** In rising order, each after the start and before the end. */
+  readonly warnings: readonly Instant[]
 }
 
-/** The timing of an obligation: notified on time, notified late, due, close to its end (past its first warning), or overdue. */
+/** Of 72 hours the contract's warnings come after 48, 66 and 71; those of any other time at the same shares of it. */
+const warningShares = [48 / 72, 66 / 72, 71 / 72]
+/** A promised communication is warned about so long before it is due, where it was promised earlier than that. */
+const promiseWarningHours = 4
+/** From the deadline on it is paged about again and again, until the obligation is met or waived. */
+export const overdueEveryHours = 4
+
+/** The clock of a notification: it is warned about three times. */
+export function noticeClock(startedAt: Instant, dueAt: Instant): Clock {
+  const hours = (Date.parse(dueAt) - Date.parse(startedAt)) / hourMs
+  return { startedAt, dueAt, warnings: warningShares.map(share => addHours(startedAt, hours * share)) }
+}
+
+/** The clock of a communication that was promised for a time. */
+export function promiseClock(promisedAt: Instant, dueAt: Instant): Clock {
+  const warning = addHours(dueAt, -promiseWarningHours)
+  return { startedAt: promisedAt, dueAt, warnings: warning > promisedAt ? [warning] : [] }
+}
+
+/** The first moment at which it is late: what is done at the very deadline is on time. */
+export const lateFrom = ({ dueAt }: Pick<Clock, 'dueAt'>): Instant => addHours(dueAt, 1 / hourMs)
+
+/** When somebody is paged next, after `now`, while the obligation is not met: there always is such a time. */
+export function nextCall(clock: Clock, now: Instant): Instant {
+  const late = lateFrom(clock)
+  const ahead = [...clock.warnings, late].find(at => at > now)
+  if (ahead !== undefined) return ahead
+  const everyMs = overdueEveryHours * hourMs
+  const rounds = Math.floor((Date.parse(now) - Date.parse(late)) / everyMs) + 1
+  return addHours(late, rounds * overdueEveryHours)
+}
+
+/** When somebody is paged first about an obligation that is due from `now` on: at once where a warning or the deadline is past, as nobody got that. */
+export function firstCall(clock: Clock, now: Instant): Instant {
+  return [...clock.warnings, lateFrom(clock)].some(at => at <= now) ? now : nextCall(clock, now)
+}
+
+/** The timing of an obligation: met on time, met late, due, close to its end (past its first warning), or overdue. */
 export type Timing = 'notified' | 'notified-late' | 'due' | 'due-soon' | 'overdue'
 
-/** The timing of an obligation at `now`. `notifiedAt` is when it was fulfilled, if it was. */
-export function timing(obligation: { startedAt: Instant; dueAt: Instant; notifiedAt: Instant | null }, rule: ClockRule, now: Instant): Timing {
-  if (obligation.notifiedAt !== null) return obligation.notifiedAt <= obligation.dueAt ? 'notified' : 'notified-late'
-  if (now > obligation.dueAt) return 'overdue'
-  const firstWarning = rule.warnAfterHours[0]
-  return firstWarning !== undefined && now >= addHours(obligation.startedAt, firstWarning) ? 'due-soon' : 'due'
+/** The timing of an obligation at `now`. `notifiedAt` is when it was met, if it was. */
+export function timing(clock: Clock, notifiedAt: Instant | null, now: Instant): Timing {
+  if (notifiedAt !== null) return notifiedAt <= clock.dueAt ? 'notified' : 'notified-late'
+  if (now > clock.dueAt) return 'overdue'
+  return clock.warnings.some(at => at <= now) ? 'due-soon' : 'due'
 }

@@ -19,10 +19,21 @@ const Delivery = z.strictObject({
   noticeState: z.enum(['draft', 'approved', 'sending', 'sent']).optional(),
 })
 
+const ObligationKind = z.enum(['initial', 'update', 'scope'])
 const DecisionKind = z.enum(['defer', 'waive'])
 const ReasonCategory = z.enum(['data-unintelligible', 'would-tip-off-attacker', 'would-harm-others', 'asked-by-authority', 'other'])
 const Decision = z.strictObject({ customer: z.string(), kind: DecisionKind, reasonCategory: ReasonCategory, reason: z.string(), reviewOn: Day })
 const decided = { defer: 'deferral', waive: 'waiver' } as const
+/** What a decision is about. Without a customer it is that nobody needs to be notified. */
+const decision = (kind: z.output<typeof DecisionKind>, customer: string) =>
+  customer === ''
+    ? kind === 'waive'
+      ? 'decision that nobody needs to be notified'
+      : 'deferral of the list of affected customers'
+    : `${decided[kind]} of the notice to ${customer}`
+
+const EndReason = z.enum(['customers-listed', 'promised-anew'])
+const ended = { 'customers-listed': 'affected customers are listed', 'promised-anew': 'a newer notice made another promise' } as const
 
 /** What the auditor of obligations repaired. */
 const audited = {
@@ -51,8 +62,20 @@ export const noticeEvents = [
     version: 1,
     subject: 'obligation',
     within: 'incident',
-    data: z.strictObject({ customer: z.string(), afterHours: z.number(), dueAt: Instant.nullable() }),
-    sentence: ({ data }) => `${data.customer} not notified after ${Math.round(data.afterHours)} h; incident lead paged`,
+    /** `isOverdue`: after the deadline, when the executive sponsor is paged too. Without a customer it is not known who is affected. */
+    data: z.strictObject({
+      ...{ customer: z.string(), afterHours: z.number(), dueAt: Instant.nullable() },
+      ...{ kind: ObligationKind.optional(), isOverdue: z.boolean().optional() },
+    }),
+    sentence: ({ data }) => {
+      const what =
+        data.customer === ''
+          ? 'No affected customer listed'
+          : data.kind === 'update'
+            ? `Promised update to ${data.customer} not sent`
+            : `${data.customer} not notified`
+      return `${what} after ${Math.round(data.afterHours)} h${data.isOverdue ? ', overdue' : ''}; ${data.isOverdue ? 'incident lead and executive sponsor' : 'incident lead'} paged`
+    },
   }),
   event({
     type: 'obligation.notified',
@@ -68,9 +91,56 @@ export const noticeEvents = [
     subject: 'obligation',
     within: 'incident',
     /** The deadline passed without a notice. A deferral does not move it: `state` says whether one explains the delay. */
-    data: z.strictObject({ customer: z.string(), customerId: Id, dueAt: Instant, hours: Count, state: z.enum(['due', 'deferred']) }),
-    sentence: ({ data, at }) =>
-      `Notification deadline for ${data.customer} missed: the notice was due ${when(data.dueAt, at)}${data.state === 'deferred' ? '; the notice is deferred' : ''}`,
+    data: z.strictObject({
+      ...{ customer: z.string(), customerId: Id.nullable(), dueAt: Instant, hours: Count.nullable(), state: z.enum(['due', 'deferred']) },
+      kind: ObligationKind.optional(),
+    }),
+    sentence: ({ data, at }) => {
+      const due = `due ${when(data.dueAt, at)}`
+      const deferred = data.state === 'deferred'
+      if (data.customer === '') return `Affected customers not listed in time: they were ${due}${deferred ? '; the list is deferred' : ''}`
+      if (data.kind === 'update') return `Promised update to ${data.customer} not sent in time: it was ${due}${deferred ? '; it is deferred' : ''}`
+      return `Notification deadline for ${data.customer} missed: the notice was ${due}${deferred ? '; the notice is deferred' : ''}`
+    },
+  }),
+  event({
+    type: 'obligation.promised',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    data: z.strictObject({ customer: z.string(), customerId: Id, noticeId: Id, startedAt: Instant, dueAt: Instant }),
+    sentence: ({ data, at }) => `Promised ${data.customer} an update by ${when(data.dueAt, at)}`,
+  }),
+  event({
+    type: 'obligation.scope-opened',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    data: z.strictObject({ startedAt: Instant, dueAt: Instant, hours: Count }),
+    sentence: ({ data, at }) => `No affected customer is listed: list them, or have it approved that nobody needs to be notified, by ${when(data.dueAt, at)}`,
+  }),
+  event({
+    type: 'obligation.ended',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    data: z.strictObject({ customer: z.string(), kind: ObligationKind, why: EndReason }),
+    sentence: ({ data }) =>
+      `${data.customer === '' ? 'Nobody has to be asked for the affected customers' : `The promised update to ${data.customer} is not due`} any more: ${ended[data.why]}`,
+  }),
+  event({
+    type: 'obligation.assessed',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    /** Which obligations a declared incident has, and why none. */
+    data: z.strictObject({ class: z.string(), customers: Count, result: z.enum(['customers', 'scope', 'none']) }),
+    sentence: ({ data }) =>
+      data.result === 'customers'
+        ? `Notification assessed: ${counted(data.customers, 'affected customer')} to notify`
+        : data.result === 'scope'
+          ? `Notification assessed: class ${data.class} has customers to notify, but none is listed`
+          : `Notification assessed: nobody to notify, because class ${data.class} does not require it and no customer is listed`,
   }),
   event({
     type: 'notice.drafted',
@@ -142,7 +212,7 @@ export const noticeEvents = [
     subject: 'obligation',
     within: 'incident',
     data: Decision,
-    sentence: ({ data }) => `Proposed a ${decided[data.kind]} of the notice to ${data.customer}`,
+    sentence: ({ data }) => `Proposed a ${decision(data.kind, data.customer)}`,
   }),
   event({
     type: 'decision.approved',
@@ -151,7 +221,7 @@ export const noticeEvents = [
     within: 'incident',
     /** `sha256`: of the canonical JSON of what was approved: kind, category, reason and day of review. */
     data: z.strictObject({ ...Decision.shape, sha256: Digest.optional() }),
-    sentence: ({ data }) => `Approved the ${decided[data.kind]} of the notice to ${data.customer}`,
+    sentence: ({ data }) => `Approved the ${decision(data.kind, data.customer)}`,
   }),
   event({
     type: 'decision.withdrawn',
@@ -159,7 +229,7 @@ export const noticeEvents = [
     subject: 'obligation',
     within: 'incident',
     data: z.strictObject({ customer: z.string(), kind: DecisionKind }),
-    sentence: ({ data }) => `Withdrew the ${decided[data.kind]} of the notice to ${data.customer}`,
+    sentence: ({ data }) => `Withdrew the ${decision(data.kind, data.customer)}`,
   }),
   event({
     type: 'decision.due',
@@ -167,7 +237,15 @@ export const noticeEvents = [
     subject: 'obligation',
     within: 'incident',
     data: z.strictObject({ customer: z.string(), kind: DecisionKind, reviewOn: Day }),
-    sentence: ({ data }) => `The ${decided[data.kind]} of the notice to ${data.customer} is due for review`,
+    sentence: ({ data }) => `The ${decision(data.kind, data.customer)} is due for review`,
+  }),
+  event({
+    type: 'decision.lapsed',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    data: z.strictObject({ customer: z.string(), reviewOn: Day }),
+    sentence: ({ data }) => `The ${decision('defer', data.customer)} ended on its day of review`,
   }),
   event({
     type: 'obligation.repaired',

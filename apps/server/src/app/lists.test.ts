@@ -33,7 +33,7 @@ async function fill(world: World, teamId: string, ownerId: string): Promise<{ in
     await tx.db.insert(customers).values(listed)
     await tx.db.insert(obligations).values(
       listed.map(({ id }, n) => ({
-        ...{ incidentId: ids.incidentId, customerId: id, hours: 72, state: n % 3 === 0 ? ('notified' as const) : ('due' as const) },
+        ...{ incidentId: ids.incidentId, kind: 'initial' as const, customerId: id, hours: 72, state: n % 3 === 0 ? ('notified' as const) : ('due' as const) },
         // Many are due at the same instant, and some have no time yet.
         ...{ startedAt: tx.now, dueAt: n % 7 === 0 ? null : `2026-11-2${6 + (n % 2)}T08:00:00.000Z`, notifiedAt: n % 3 === 0 ? tx.now : null },
       })),

@@ -78,6 +78,10 @@ function foreignSection(foreign: readonly ForeignEntry[]): string {
   return `<h2>Entries that Tocsin did not write</h2><p>Somebody can write to the database. These entries count for nothing:</p><ul>${foreign.map(each => `<li>${text(foreignSentence(each))}</li>`).join('')}</ul>`
 }
 
+/** Whom something is owed to, and what. */
+const owed = ({ kind, customer }: IncidentRecord['obligations'][number]) =>
+  customer === null ? 'List of affected customers' : kind === 'update' ? `${customer.name}, promised update` : customer.name
+
 function obligationsSection(obligations: IncidentRecord['obligations']): string {
   if (obligations.length === 0) return '<p class="quiet">None.</p>'
   return obligations
@@ -95,7 +99,7 @@ function obligationsSection(obligations: IncidentRecord['obligations']): string 
         notice =>
           `<p><strong>${notice.kind === 'update' ? 'Update' : 'Notice'}</strong>, by ${text(notice.author.name)}, approved by ${text(notice.approvedBy ?? 'nobody')}.</p><p>${lines(notice.nature)}</p><p>${lines(notice.userImpact)}</p><p>${lines(notice.mitigation)}</p>`,
       )
-      return `<div class="note"><p><strong>${text(obligation.customer.name)}</strong>: ${obligation.state}; started ${instant(obligation.startedAt)}, due ${instant(obligation.dueAt)}, notified ${instant(obligation.notifiedAt)}</p>${decision}${notices.join('')}${sent.length > 0 ? `<table>${sent.join('')}</table>` : ''}</div>`
+      return `<div class="note"><p><strong>${text(owed(obligation))}</strong>: ${obligation.state}; started ${instant(obligation.startedAt)}, due ${instant(obligation.dueAt)}, notified ${instant(obligation.notifiedAt)}</p>${decision}${notices.join('')}${sent.length > 0 ? `<table>${sent.join('')}</table>` : ''}</div>`
     })
     .join('')
 }

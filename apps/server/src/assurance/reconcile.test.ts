@@ -46,7 +46,7 @@ async function lived(world: World) {
   const versioned = async <T extends object>(body: T) => ({ params, body: { ...body, version: await version() } })
   const obligation = async (name: string) => {
     const { items } = await lead.call('obligations', { query: { view: 'all', incidentId: id } })
-    return items.find(each => each.customer.name === name) ?? expect.fail(`${name} is affected`)
+    return items.find(each => each.customer?.name === name) ?? expect.fail(`${name} is affected`)
   }
   await lead.call('assignRole', { params: { id, role: 'executive' }, body: { version: await version(), personId: sponsor.id } })
   await lead.call('changeIncident', await versioned({ summary: 'What is known.', approximateUsers: 7 }))

@@ -96,6 +96,8 @@ interface LeadPage {
   readonly brief: string
   readonly title: string
   readonly summary: string
+  /** Somebody else who is paged first, as the executive sponsor. */
+  readonly personId?: string
 }
 
 /**
@@ -117,7 +119,7 @@ export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRo
     subject: { kind: 'incident', id: incident.id },
     within: incident.id,
     topic: page.topic,
-    firstPersonId: incident.leadId,
+    firstPersonId: page.personId ?? incident.leadId,
     title: incident.isRestricted ? `Incident ${incident.number} (restricted): ${page.brief}` : page.title,
     summary: incident.isRestricted ? restrictedSummary : page.summary,
     isNeutral: incident.isRestricted,

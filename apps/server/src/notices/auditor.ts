@@ -1,23 +1,24 @@
-import { customerClock, schedule as scheduleOf } from '@tocsin/deadlines'
-import { and, asc, eq, gt, inArray, isNotNull, ne, notExists, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNotNull, ne, notExists, or, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import type { Counter } from 'prom-client'
 import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
+import { customers } from '../directory/index.ts'
 import { incidentCustomers, incidents } from '../incidents/index.ts'
 import { recordAll, system } from '../journal/index.ts'
 import { addSeconds } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
-import { scheduleAll } from '../kernel/jobs/schedule.ts'
 import { jobs } from '../kernel/tables.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
-import { followIncident, isUnrecordedMiss, morningOf, recordMissed, scheduleWarnings } from './obligations.ts'
+import { isOpen, isUnrecordedMiss, nextCheck, plan, recordMissed, wakeClock } from './clocks.ts'
+import { followIncident, reportableClasses } from './follow.ts'
+import { promise } from './notices.ts'
 import { notices, obligations } from './tables.ts'
-import { communicationJob, communicationKey, reviewJob, reviewKey, warnKey } from './timers.ts'
+import { clockKey } from './timers.ts'
 
 export const watchdogJob = defineJob({ kind: 'notices.audit', lane: clocksLane, data: z.object({}) })
-/** A warning whose timer is set for later than that is set anew; one that failed is tried again sooner. */
+/** What is as late as that is not just about to be done. */
 const lateSeconds = 60
 const lateAlarm = 'obligation-warnings-late'
 /** Repaired in one audit; the rest is left for the next one, and logged. */
@@ -25,7 +26,7 @@ const maxRepaired = 200
 
 interface Repair {
   readonly incidentId: string
-  readonly what: 'obligation' | 'deadline' | 'warning' | 'late warning' | 'missed deadline' | 'review' | 'announced update'
+  readonly what: 'obligation' | 'deadline' | 'warning' | 'late warning' | 'missed deadline' | 'announced update'
   readonly count: number
 }
 
@@ -37,17 +38,17 @@ export const auditCounter = defineCounter({
 })
 
 /**
- * Once a minute: every affected customer of a declared incident has an obligation whose clock runs and is due when its contract says, every running one
- * has its next warning, every missed deadline its entry, every decision its day of review, every announced update its reminder. What is missing is repaired and reported to the administrators: it should not have been possible.
+ * Once a minute: every affected customer of a declared incident has an obligation whose clock runs and is due when its contract says, and so has an incident that must have
+ * affected customers and lists none; every promised update is one; every open one is looked at when its clock says; every missed deadline has its entry. What is missing is
+ * repaired and reported to the administrators: it should not have been possible.
  */
 export async function auditObligations(tx: Tx, context: AppContext, counter: AuditCounter): Promise<void> {
   const repairs = [
     ...(await repairObligations(tx)),
     ...(await repairDeadlines(tx)),
-    ...(await repairWarnings(tx, context)),
+    ...(await repairPromises(tx)),
+    ...(await repairChecks(tx, context)),
     ...(await repairMissed(tx)),
-    ...(await repairReviews(tx)),
-    ...(await repairAnnouncedUpdates(tx)),
   ]
   counter.inc({ result: repairs.length > 0 ? 'repaired' : 'in order' })
   if (repairs.length === 0) return
@@ -76,17 +77,26 @@ export async function auditObligations(tx: Tx, context: AppContext, counter: Aud
     // Each repair is a page of its own: one that was acknowledged stays open, and what is lost after it is another fault.
     key: `obligations-repaired:${tx.now}`,
     title: `The auditor repaired notification deadlines of ${affected.length === 1 ? `incident ${affected[0]}` : `${affected.length} incidents`}`,
-    summary: `Missing or late obligations, warnings or reviews were repaired: ${repairs.map(({ what, count }) => `${count} x ${what}`).join(', ')}. Check the obligations of incident ${affected.slice(0, 20).join(', ')} and find the cause. This should not happen.`,
+    summary: `Missing or late obligations or warnings were repaired: ${repairs.map(({ what, count }) => `${count} x ${what}`).join(', ')}. Check the obligations of incident ${affected.slice(0, 20).join(', ')} and find the cause. This should not happen.`,
   })
 }
 
 async function repairObligations(tx: Tx): Promise<Repair[]> {
-  const clock = sql`select 1 from ${obligations} where ${obligations.incidentId} = ${incidents.id} and ${obligations.customerId} = ${incidentCustomers.customerId} and ${obligations.state} <> 'pending'`
+  const clock = sql`select 1 from ${obligations} where ${obligations.incidentId} = ${incidents.id} and ${obligations.state} <> 'pending'
+    and ${obligations.kind} = case when ${incidentCustomers.customerId} is null then 'scope' else 'initial' end
+    and ${obligations.customerId} is not distinct from ${incidentCustomers.customerId}`
   const missing = await tx.db
     .select({ id: incidents.id, count: sql<number>`count(*)::int` })
     .from(incidents)
-    .innerJoin(incidentCustomers, eq(incidentCustomers.incidentId, incidents.id))
-    .where(and(isNotNull(incidents.declaredAt), ne(incidents.status, 'closed'), sql`not exists (${clock})`))
+    .leftJoin(incidentCustomers, eq(incidentCustomers.incidentId, incidents.id))
+    .where(
+      and(
+        isNotNull(incidents.declaredAt),
+        ne(incidents.status, 'closed'),
+        or(isNotNull(incidentCustomers.customerId), inArray(incidents.class, reportableClasses)),
+        sql`not exists (${clock})`,
+      ),
+    )
     .groupBy(incidents.id)
     .limit(maxRepaired)
   if (missing.length === 0) return []
@@ -112,7 +122,7 @@ async function repairDeadlines(tx: Tx): Promise<Repair[]> {
   const wrong = tx.db
     .select({ id: obligations.id })
     .from(obligations)
-    .where(and(inArray(obligations.state, ['due', 'deferred']), sql`${obligations.dueAt} is distinct from ${right}`))
+    .where(and(isOpen, isNotNull(obligations.hours), sql`${obligations.dueAt} is distinct from ${right}`))
     .limit(maxRepaired)
     .for('update', { skipLocked: true })
   const repaired = await tx.db
@@ -123,88 +133,71 @@ async function repairDeadlines(tx: Tx): Promise<Repair[]> {
   return counted('deadline', repaired)
 }
 
-async function repairWarnings(tx: Tx, context: AppContext): Promise<Repair[]> {
-  // Customers of an incident with the same clock share their warnings: one row for all of them.
-  const clocks = await tx.db
-    .selectDistinct({ incidentId: obligations.incidentId, startedAt: obligations.startedAt, hours: obligations.hours })
+/** Every open obligation is looked at when its clock says, and its incident's job runs then. */
+async function repairChecks(tx: Tx, context: AppContext): Promise<Repair[]> {
+  const { id, incidentId, kind, state, startedAt, dueAt, missedDueAt, decisionReviewOn, nextCheckAt } = obligations
+  const open = await tx.db
+    .select({ id, incidentId, kind, state, startedAt, dueAt, missedDueAt, decisionReviewOn, nextCheckAt })
     .from(obligations)
-    .where(eq(obligations.state, 'due'))
-    .orderBy(asc(obligations.incidentId))
-  const expected = clocks.flatMap(({ incidentId, startedAt, hours }) =>
-    startedAt === null
-      ? []
-      : scheduleOf(customerClock(hours), startedAt).warnings.map(warning => ({ ...warning, incidentId, key: warnKey(incidentId, warning.at) })),
-  )
-  if (expected.length === 0) return []
-  const keys = sql.param([...new Set(expected.map(({ key }) => key))])
-  const found = await tx.db.select({ key: jobs.key, runAt: jobs.runAt }).from(jobs).where(sql`${jobs.key} = any(${keys}::text[])`)
-  const waiting = new Map(found.map(({ key, runAt }) => [key, runAt]))
-  const repairs: Repair[] = []
+    .where(isOpen)
+    .orderBy(asc(incidentId))
   const [latest, late] = [addSeconds(tx.now, lateSeconds), addSeconds(tx.now, -lateSeconds)]
-  for (const [incidentId, warnings] of Map.groupBy(expected, ({ incidentId }) => incidentId)) {
-    // One that is past has been given, and its timer is gone with it.
-    const missing = warnings.filter(({ at, key }) => at > tx.now && !waiting.has(key))
-    const moved = warnings.filter(({ at, key }) => {
-      const runAt = waiting.get(key)
-      return runAt !== undefined && runAt > at && runAt > latest
-    })
-    if (missing.length + moved.length > 0) await scheduleWarnings(tx, incidentId, [...missing, ...moved])
-    if (missing.length > 0) repairs.push({ incidentId, what: 'warning', count: missing.length })
-    if (moved.length > 0) repairs.push({ incidentId, what: 'late warning', count: moved.length })
+  const byIncident = Map.groupBy(open, row => row.incidentId)
+  const keys = [...byIncident.keys()].map(clockKey)
+  const found = await tx.db
+    .select({ key: jobs.key, runAt: jobs.runAt })
+    .from(jobs)
+    .where(sql`${jobs.key} = any(${sql.param(keys)}::text[])`)
+  const runs = new Map(found.map(({ key, runAt }) => [key, runAt]))
+  const repairs: Repair[] = []
+  let stuck = 0
+  for (const [incident, rows] of byIncident) {
+    // What is past is about to be looked at.
+    const isPutOff = (row: (typeof rows)[number]) => {
+      const expected = nextCheck(row, tx.now, false)
+      return row.nextCheckAt !== null && row.nextCheckAt > tx.now && expected !== null && row.nextCheckAt > expected
+    }
+    const missing = rows.filter(row => row.nextCheckAt === null)
+    const putOff = rows.filter(isPutOff)
+    if (missing.length + putOff.length > 0) await plan(tx, incident, [...missing, ...putOff])
+    const first = rows.flatMap(row => (missing.includes(row) || putOff.includes(row) ? [] : (row.nextCheckAt ?? []))).toSorted()[0]
+    const runAt = runs.get(clockKey(incident))
+    const isAsleep = first !== undefined && (runAt === undefined || (runAt > first && runAt > latest))
+    if (isAsleep) await wakeClock(tx, incident)
+    if (missing.length > 0) repairs.push({ incidentId: incident, what: 'warning', count: missing.length })
+    if (putOff.length > 0 || isAsleep) repairs.push({ incidentId: incident, what: 'late warning', count: Math.max(putOff.length, 1) })
+    if (first !== undefined && first < late && !isAsleep) stuck += 1
   }
-  const stuck = expected.filter(({ at, key }) => at < late && (waiting.get(key) ?? latest) < latest)
-  if (stuck.length === 0) await context.alarms.resolve(tx, lateAlarm)
+  if (stuck === 0) await context.alarms.resolve(tx, lateAlarm)
   else
     await context.alarms.raise(tx, {
       key: lateAlarm,
-      title: `${stuck.length === 1 ? '1 notification warning is' : `${stuck.length} notification warnings are`} late`,
+      title: `Notification warnings of ${stuck === 1 ? '1 incident are' : `${stuck} incidents are`} late`,
       summary:
         'Their jobs are due and have not succeeded, so the incident leads are not paged about customers who are not notified. See the log for the error.',
     })
   return repairs
 }
 
-/** A deadline that passed a while ago is on record as missed, unless its job is about to do that. */
+/** A deadline that passed a while ago is on record as missed, unless its check is about to do that. */
 async function repairMissed(tx: Tx): Promise<Repair[]> {
-  const job = sql`select 1 from ${jobs}
-    where ${jobs.key} = 'deadline:' || ${obligations.incidentId}::text || ':' || ${obligations.hours}::text and ${jobs.runAt} < ${addSeconds(tx.now, lateSeconds)}`
   const unrecorded = tx.db
     .select({ id: obligations.id })
     .from(obligations)
-    .where(and(isUnrecordedMiss(addSeconds(tx.now, -lateSeconds)), sql`not exists (${job})`))
+    .where(and(isUnrecordedMiss(addSeconds(tx.now, -lateSeconds)), sql`coalesce(${obligations.nextCheckAt}, 'infinity') > ${tx.now}`))
     .limit(maxRepaired)
     .for('update', { skipLocked: true })
   return counted('missed deadline', await recordMissed(tx, inArray(obligations.id, unrecorded)))
 }
 
-async function repairReviews(tx: Tx): Promise<Repair[]> {
-  const missing = await tx.db
-    .select({ id: obligations.id, incidentId: obligations.incidentId, reviewOn: obligations.decisionReviewOn })
-    .from(obligations)
-    .where(
-      and(
-        inArray(obligations.state, ['deferred', 'waived']),
-        sql`${obligations.decisionReviewOn} + interval '9 hours' > (${tx.now}::timestamptz at time zone 'UTC')`,
-        sql`not exists (select 1 from ${jobs} where ${jobs.key} = 'decision:' || ${obligations.id}::text)`,
-      ),
-    )
-    .limit(maxRepaired)
-  await scheduleAll(
-    tx,
-    missing.flatMap(({ id, reviewOn }) =>
-      reviewOn === null ? [] : [{ kind: reviewJob, key: reviewKey(id), runAt: morningOf(reviewOn), data: { obligationId: id } }],
-    ),
-  )
-  return counted('review', missing)
-}
-
-/** What the last notice to a customer announced, and is still to come. */
-async function repairAnnouncedUpdates(tx: Tx): Promise<Repair[]> {
+/** What the last notice to a customer promised is owed. */
+async function repairPromises(tx: Tx): Promise<Repair[]> {
   const newer = alias(notices, 'newer')
   const missing = await tx.db
-    .select({ id: notices.id, obligationId: notices.obligationId, incidentId: obligations.incidentId, at: notices.nextCommunicationAt })
+    .select({ notice: notices, obligation: obligations, customer: customers.name })
     .from(notices)
     .innerJoin(obligations, eq(obligations.id, notices.obligationId))
+    .innerJoin(customers, eq(customers.id, obligations.customerId))
     .innerJoin(incidents, eq(incidents.id, obligations.incidentId))
     .where(
       and(
@@ -217,17 +210,15 @@ async function repairAnnouncedUpdates(tx: Tx): Promise<Repair[]> {
             .from(newer)
             .where(and(eq(newer.obligationId, notices.obligationId), eq(newer.state, 'sent'), gt(newer.sentAt, notices.sentAt))),
         ),
-        sql`not exists (select 1 from ${jobs} where ${jobs.key} = 'next-communication:' || ${notices.obligationId}::text)`,
+        sql`not exists (select 1 from obligations promised where promised.promised_by_id = ${notices.id})`,
       ),
     )
     .limit(maxRepaired)
-  await scheduleAll(
-    tx,
-    missing.flatMap(({ id, obligationId, at }) =>
-      at === null ? [] : [{ kind: communicationJob, key: communicationKey(obligationId), runAt: at, data: { noticeId: id } }],
-    ),
+  for (const { notice, obligation, customer } of missing) await promise(tx, obligation, notice, customer)
+  return counted(
+    'announced update',
+    missing.map(({ obligation }) => obligation),
   )
-  return counted('announced update', missing)
 }
 
 const counted = (what: Repair['what'], all: readonly { readonly incidentId: string }[]): Repair[] =>

@@ -38,7 +38,7 @@ async function reportable(world: World, ...names: readonly string[]) {
   await primary.call('setAffectedCustomers', { params, body: { version: await version(), customers } })
   const declare = async () => lead.call('declareIncident', { params, body: { version: await version(), reason: 'Confirmed.' } })
   const obligation = async (name = 'Globex') => {
-    const found = (await lead.call('obligations', { query: { view: 'all', incidentId: id } })).items.find(({ customer }) => customer.name === name)
+    const found = (await lead.call('obligations', { query: { view: 'all', incidentId: id } })).items.find(({ customer }) => customer?.name === name)
     if (!found) throw new Error(`there is an obligation to notify ${name}`)
     return found
   }

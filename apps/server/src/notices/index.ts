@@ -1,15 +1,15 @@
 import { noticeRoutes as routes } from '@tocsin/api'
-import { eq } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, query } from '../access/index.ts'
 import type { ClosingConditions, DeclarationEffects } from '../incidents/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import type { Audits } from '../paging/index.ts'
 import { auditCounter, auditObligations, watchdogJob } from './auditor.ts'
-import { approveDecision, proposeDecision, reviewDecision, withdrawDecision } from './decisions.ts'
-import { approveNotice, changeNotice, draftNotice, remindOfCommunication, sendNotice, settleDelivery, whyHeldBack } from './notices.ts'
-import { followIncident, listObligations, openObligations, readObligation, recordMissed, warn } from './obligations.ts'
-import { obligations } from './tables.ts'
-import { communicationJob, deadlineJob, reviewJob, warnJob } from './timers.ts'
+import { checkClocks } from './clocks.ts'
+import { approveDecision, proposeDecision, withdrawDecision } from './decisions.ts'
+import { followIncident } from './follow.ts'
+import { approveNotice, changeNotice, draftNotice, sendNotice, settleDelivery, whyHeldBack } from './notices.ts'
+import { listObligations, openObligations, readObligation } from './obligations.ts'
+import { clockJob } from './timers.ts'
 
 export { countObligations, obligationsOf } from './obligations.ts'
 export { noticeRecords } from './records.ts'
@@ -20,14 +20,7 @@ export function openNotices(context: AppContext, conditions: ClosingConditions, 
   const counter = auditCounter(context.metrics)
   audits.add(watchdogJob)
   context.jobs.register(watchdogJob, { run: tx => auditObligations(tx, context, counter) })
-  context.jobs.register(warnJob, { run: (tx, { incidentId, afterHours }) => warn(tx, context, incidentId, afterHours) })
-  context.jobs.register(deadlineJob, {
-    run: async (tx, { incidentId }) => {
-      await recordMissed(tx, eq(obligations.incidentId, incidentId))
-    },
-  })
-  context.jobs.register(communicationJob, { run: (tx, { noticeId }) => remindOfCommunication(tx, context, noticeId) })
-  context.jobs.register(reviewJob, { run: (tx, { obligationId }) => reviewDecision(tx, context, obligationId) })
+  context.jobs.register(clockJob, { run: (tx, { incidentId }) => checkClocks(tx, context, incidentId) })
   context.messenger.beforeDelivery('notice', message => whyHeldBack(context, message))
   context.messenger.onDelivery('notice', async (tx, deliveries) => {
     for (const delivery of deliveries) await settleDelivery(tx, context, delivery)

@@ -30,7 +30,7 @@ async function declared(world: World, customers: readonly { name: string; hours?
   incident = await lead.call('declareIncident', { params, body: { version: incident.version, reason: 'Confirmed.' } })
   await world.settle()
   const obligation = async (name = 'Globex') =>
-    (await lead.call('obligations', { query: { view: 'all', incidentId: incident.id } })).items.find(each => each.customer.name === name)
+    (await lead.call('obligations', { query: { view: 'all', incidentId: incident.id } })).items.find(each => each.customer?.name === name)
   return { primary, backup, lead, incident, params, obligation }
 }
 
@@ -193,7 +193,7 @@ describe('a notice', () => {
     const { primary, lead, obligation } = await declared(world)
     const [security, legal] = ['security@globex.test', 'legal@globex.test']
     const contacts = [security, legal].map(email => ({ name: 'Globex', email }))
-    const id = (await obligation())?.customer.id ?? ''
+    const id = (await obligation())?.customer?.id ?? ''
     await lead.call('saveCustomer', { body: { id, version: 1, name: 'Globex', region: 'EU', noticeHours: 72, contacts } })
     const states = async () => {
       const { state, notices } = (await obligation()) ?? expect.fail('there is one')

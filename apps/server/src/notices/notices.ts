@@ -1,31 +1,33 @@
 import { digest } from '@tocsin/merkle'
-import { and, eq, ne } from 'drizzle-orm'
+import { and, eq, ne, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
-import { type IncidentRow, incidents, lockOpenIncident, pageLead } from '../incidents/index.ts'
+import { type IncidentRow, lockOpenIncident } from '../incidents/index.ts'
 import { assertAsRecorded, lastEntryAbout, record, system } from '../journal/index.ts'
+import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import type { Delivery, Leaving } from '../kernel/messenger.ts'
-import { changedMeanwhile, conflict, notFound } from '../kernel/problems.ts'
+import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { readSetting } from '../kernel/settings.ts'
 import { assertSecondPerson, messages } from '../notify/index.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
-import { type ObligationRow, recordMissed, resolveWarnings } from './obligations.ts'
+import { isOpen, type ObligationRow, plan, recordMissed, resolveCalls } from './clocks.ts'
 import { noticeRecord } from './records.ts'
 import { notices, obligations } from './tables.ts'
 import { type NoticeText, textOf } from './text.ts'
-import { communicationJob, communicationKey, communicationTopic, reviewKey, reviewTopic } from './timers.ts'
+import { reviewTopic } from './timers.ts'
 
 type NoticeRow = typeof notices.$inferSelect
 
 interface LockedObligation {
   readonly obligation: ObligationRow
   readonly incident: IncidentRow
-  readonly customer: typeof customers.$inferSelect
+  /** Null where it is not known who is affected. */
+  readonly customer: CustomerRow | null
 }
+type CustomerRow = typeof customers.$inferSelect
 
 /** Loads an obligation to work on: the caller may see its incident, and that is not closed. */
 export async function lockObligation(tx: Tx, context: AppContext, caller: Caller, obligationId: string): Promise<LockedObligation> {
@@ -37,40 +39,63 @@ export async function lockObligation(tx: Tx, context: AppContext, caller: Caller
   const incident = await lockOpenIncident(tx, context, caller, found.incidentId)
   const [obligation] = await tx.db.select().from(obligations).where(eq(obligations.id, obligationId)).for('update')
   if (!obligation) throw notFound('notification obligation')
-  const [customer] = await tx.db.select().from(customers).where(eq(customers.id, obligation.customerId))
-  if (!customer) throw notFound('customer')
+  const [customer = null] = obligation.customerId === null ? [] : await tx.db.select().from(customers).where(eq(customers.id, obligation.customerId))
   return { obligation, incident, customer }
 }
 
-async function lockNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, version: number): Promise<LockedObligation & { notice: NoticeRow }> {
+interface LockedNotice extends LockedObligation {
+  readonly notice: NoticeRow
+  readonly customer: CustomerRow
+}
+
+async function lockNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, version: number): Promise<LockedNotice> {
   const [found] = await tx.db
     .select({ obligationId: notices.obligationId })
     .from(notices)
     .innerJoin(obligations, eq(obligations.id, notices.obligationId))
     .where(and(eq(notices.id, noticeId), context.visibility.condition(caller, obligations.incidentId)))
   if (!found) throw notFound('notice')
-  const obligation = await lockObligation(tx, context, caller, found.obligationId)
+  const { customer, ...locked } = await lockObligation(tx, context, caller, found.obligationId)
+  if (customer === null) throw notFound('customer')
   const [notice] = await tx.db.select().from(notices).where(eq(notices.id, noticeId)).for('update')
   if (!notice) throw notFound('notice')
   if (notice.version !== version) throw changedMeanwhile()
-  return { ...obligation, notice }
+  return { ...locked, customer, notice }
 }
 
 function assertNotWaived(obligation: ObligationRow): void {
   if (obligation.state === 'waived') throw conflict('The notification of this customer was waived. Withdraw the waiver first.')
 }
 
+/** What is owed to the same customer of the same incident. */
+const isOfCustomer = ({ incidentId, customerId }: ObligationRow) =>
+  and(eq(obligations.incidentId, incidentId), sql`${obligations.customerId} is not distinct from ${customerId}::uuid`)
+
+/** @throws AppProblem invalid where a notice promises more for a time that is past */
+function assertAhead({ nextCommunicationAt }: NoticeText, now: Instant): void {
+  if (nextCommunicationAt !== null && nextCommunicationAt <= now) throw invalid('nextCommunicationAt', 'must be in the future')
+}
+
 /** Drafts a notice. It can be done before the declaration; one at a time is in the making. */
 export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, obligationId: string, input: NoticeText): Promise<string> {
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
+  if (customer === null) throw conflict('It is not known who is affected. List the affected customers first.')
+  if (obligation.state === 'ended') throw conflict('Nothing is owed here any more.')
   assertNotWaived(obligation)
+  assertAhead(input, tx.now)
   const unsent = await tx.db
     .select({ id: notices.id })
     .from(notices)
-    .where(and(eq(notices.obligationId, obligationId), ne(notices.state, 'sent')))
+    .innerJoin(obligations, eq(obligations.id, notices.obligationId))
+    .where(and(isOfCustomer(obligation), ne(notices.state, 'sent')))
   if (unsent.length > 0) throw conflict('There is already a draft notice to this customer. Edit that one.')
   const id = newId()
-  const kind = obligation.state === 'notified' ? 'update' : 'initial'
+  const [notified] = await tx.db
+    .select({ id: obligations.id })
+    .from(obligations)
+    .where(and(isOfCustomer(obligation), eq(obligations.state, 'notified')))
+    .limit(1)
+  const kind = notified ? 'update' : 'initial'
   await tx.db.insert(notices).values({
     ...input,
     id,
@@ -96,6 +121,7 @@ export async function changeNotice(tx: Tx, context: AppContext, caller: Caller, 
   const { notice, obligation, incident, customer } = await lockNotice(tx, context, caller, noticeId, version)
   if (notice.state === 'sending' || notice.state === 'sent') throw conflict('A sent notice cannot be changed. Draft an update instead.')
   assertNotWaived(obligation)
+  assertAhead(content, tx.now)
   await tx.db
     .update(notices)
     .set({ ...content, state: 'draft', editorId: caller.personId, approvedById: null, approvedAt: null, version: notice.version + 1 })
@@ -142,6 +168,8 @@ export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, no
   if (notice.state !== 'approved') throw conflict('This notice was already sent.')
   if (obligation.startedAt === null) throw conflict('Declare the incident before sending the notice.')
   assertNotWaived(obligation)
+  if (notice.nextCommunicationAt !== null && notice.nextCommunicationAt <= tx.now)
+    throw conflict('The time at which this notice promises the next communication has passed. Set a new time and have the notice approved again.')
   const approved = await mailsOf(tx, incident, notice, customer)
   await assertAsApproved(tx, context, incident.id, notice, customer.name, approved)
   await tx.db
@@ -233,7 +261,7 @@ function noticeText(organization: string, incident: IncidentRow, name: string, n
   return `${parts.join('\n\n')}\n`
 }
 
-/** Records the delivery of one mail of a notice; the first that a server accepted fulfills the obligation. */
+/** Records the delivery of one mail of a notice; the first that a server accepted meets what is owed to the customer, and makes what it promises owed. */
 export async function settleDelivery(tx: Tx, context: AppContext, delivery: Delivery): Promise<void> {
   const [found] = await tx.db
     .select({ notice: notices, obligation: obligations, customer: customers.name })
@@ -253,27 +281,54 @@ export async function settleDelivery(tx: Tx, context: AppContext, delivery: Deli
     within,
     data: { customer, address: delivery.address, receipt: delivery.receipt, messageId: delivery.messageId, noticeState },
   })
-  if (delivery.state === 'sent' && (obligation.state === 'due' || obligation.state === 'deferred')) await markNotified(tx, context, obligation, customer)
-  if (noticeState !== notice.state) await settleNotice(tx, context, notice, noticeState, within)
+  if (delivery.state === 'sent') {
+    await meet(tx, context, obligation, notice, customer)
+    await promise(tx, obligation, notice, customer)
+  }
+  if (noticeState !== notice.state)
+    await tx.db
+      .update(notices)
+      .set({ state: noticeState, ...(noticeState === 'sent' ? { sentAt: tx.now } : {}), version: notice.version + 1 })
+      .where(eq(notices.id, notice.id))
 }
 
-async function markNotified(tx: Tx, context: AppContext, obligation: ObligationRow, customer: string): Promise<void> {
-  // Its job may be a moment late: what is notified after the deadline has missed it.
-  await recordMissed(tx, eq(obligations.id, obligation.id))
-  await tx.db
+/** A notice meets everything that is owed to its customer, but for what it promises itself. */
+async function meet(tx: Tx, context: AppContext, obligation: ObligationRow, notice: NoticeRow, customer: string): Promise<void> {
+  const which = and(isOfCustomer(obligation), isOpen, sql`${obligations.promisedById} is distinct from ${notice.id}::uuid`)
+  // Its check may be a moment late: what is notified after the deadline has missed it.
+  await recordMissed(tx, which)
+  const met = await tx.db
     .update(obligations)
-    .set({ state: 'notified', notifiedAt: tx.now, version: obligation.version + 1 })
-    .where(eq(obligations.id, obligation.id))
+    .set({ state: 'notified', notifiedAt: tx.now, nextCheckAt: null, version: sql`${obligations.version} + 1` })
+    .where(which)
+    .returning()
+  for (const { id, incidentId, dueAt } of met) {
+    await record(tx, {
+      ...{ actor: system, type: 'obligation.notified', subject: { kind: 'obligation', id }, within: incidentId },
+      data: { customer, notifiedAt: tx.now, dueAt, isInTime: dueAt !== null && tx.now <= dueAt },
+    })
+    await resolvePagesAbout(tx, context, system, incidentId, reviewTopic(id))
+  }
+  if (met.length > 0) await resolveCalls(tx, context, obligation.incidentId)
+}
+
+/** The next communication that a notice promises is owed from its first delivery on. */
+export async function promise(tx: Tx, obligation: ObligationRow, notice: NoticeRow, customer: string): Promise<void> {
+  const { incidentId, customerId, isDemo } = obligation
+  const { id: noticeId, nextCommunicationAt: dueAt } = notice
+  if (dueAt === null || customerId === null) return
+  const [known] = await tx.db.select({ id: obligations.id }).from(obligations).where(eq(obligations.promisedById, noticeId)).limit(1)
+  if (known) return
+  const id = newId()
+  const promised = await tx.db
+    .insert(obligations)
+    .values({ id, incidentId, customerId, kind: 'update', state: 'due', promisedById: noticeId, startedAt: tx.now, dueAt, isDemo })
+    .returning()
   await record(tx, {
-    actor: system,
-    type: 'obligation.notified',
-    subject: { kind: 'obligation', id: obligation.id },
-    within: obligation.incidentId,
-    data: { customer, notifiedAt: tx.now, dueAt: obligation.dueAt, isInTime: obligation.dueAt !== null && tx.now <= obligation.dueAt },
+    ...{ actor: system, type: 'obligation.promised', subject: { kind: 'obligation', id }, within: incidentId },
+    data: { customer, customerId, noticeId, startedAt: tx.now, dueAt },
   })
-  await resolveWarnings(tx, context, obligation)
-  await cancel(tx, reviewKey(obligation.id))
-  await resolvePagesAbout(tx, context, system, obligation.incidentId, reviewTopic(obligation.id))
+  await plan(tx, incidentId, promised)
 }
 
 /** Once every mail has gone its way the notice is sent; when none was taken it is back to be sent again. @returns the notice, locked, and what it is to be */
@@ -287,36 +342,4 @@ async function settledState(tx: Tx, noticeId: string): Promise<[NoticeRow, Notic
     .where(and(eq(messages.purpose, 'notice'), eq(messages.purposeId, noticeId)))
   if (sent.some(message => message.state === 'queued' || message.state === 'held')) return [notice, 'sending']
   return [notice, sent.some(message => message.state === 'sent') ? 'sent' : 'approved']
-}
-
-async function settleNotice(tx: Tx, context: AppContext, notice: NoticeRow, state: NoticeRow['state'], incidentId: string): Promise<void> {
-  await tx.db
-    .update(notices)
-    .set({ state, ...(state === 'sent' ? { sentAt: tx.now } : {}), version: notice.version + 1 })
-    .where(eq(notices.id, notice.id))
-  if (state !== 'sent') return
-  // What an earlier notice announced is fulfilled by this one.
-  const key = communicationKey(notice.obligationId)
-  await resolvePagesAbout(tx, context, system, incidentId, communicationTopic(notice.obligationId))
-  if (notice.nextCommunicationAt === null) await cancel(tx, key)
-  else await schedule(tx, { kind: communicationJob, key, runAt: notice.nextCommunicationAt, data: { noticeId: notice.id } })
-}
-
-/** A further communication was announced for now: unless it went out, the lead is paged. */
-export async function remindOfCommunication(tx: Tx, context: AppContext, noticeId: string): Promise<void> {
-  const [found] = await tx.db
-    .select({ notice: notices, incidentId: obligations.incidentId, customer: customers.name })
-    .from(notices)
-    .innerJoin(obligations, eq(obligations.id, notices.obligationId))
-    .innerJoin(customers, eq(customers.id, obligations.customerId))
-    .where(eq(notices.id, noticeId))
-  if (!found) return
-  const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, found.incidentId))
-  if (!incident || incident.status === 'closed') return
-  await pageLead(tx, context, incident, {
-    topic: communicationTopic(found.notice.obligationId),
-    brief: 'next communication due',
-    title: `Incident ${incident.number}: the next communication to ${found.customer} is due`,
-    summary: `The last notice to ${found.customer} announced the next communication for now. Draft and send the update.`,
-  })
 }

@@ -8,7 +8,7 @@ type ObligationRow = typeof obligations.$inferSelect
 type NoticeRow = typeof notices.$inferSelect
 
 /** An obligation as the fold of its entries tells it. */
-export function obligationRecord({ id, incidentId: _, version: __, ...fields }: ObligationRow): StoredRecord {
+export function obligationRecord({ id, incidentId: _, version: __, nextCheckAt: ___, pagedAt: ____, ...fields }: ObligationRow): StoredRecord {
   return { kind: 'obligation', id, fields }
 }
 

@@ -1,4 +1,4 @@
-import { obligationStates, reasonCategories } from '@tocsin/api'
+import { obligationKinds, obligationStates, reasonCategories } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
 import { boolean, date, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { people } from '../access/tables.ts'
@@ -6,7 +6,7 @@ import { customers } from '../directory/tables.ts'
 import { incidents } from '../incidents/tables.ts'
 import { choice, id, instant, table } from '../kernel/columns.ts'
 
-/** An obligation to notify one customer of one incident. */
+/** What is owed because of one incident, by a time: to one customer, or the answer to who is affected. */
 export const obligations = table(
   'obligations',
   {
@@ -14,16 +14,22 @@ export const obligations = table(
     incidentId: uuid('incident_id')
       .notNull()
       .references(() => incidents.id, { onDelete: 'cascade' }),
-    customerId: uuid('customer_id')
-      .notNull()
-      .references(() => customers.id),
+    kind: choice('kind', obligationKinds).notNull(),
+    /** Null while it is not known who is affected. */
+    customerId: uuid('customer_id').references(() => customers.id),
     state: choice('state', obligationStates).notNull(),
-    /** The hours that the contract gives, as they were when the clock started. */
-    hours: integer('hours').notNull(),
+    /** The hours that the contract gives, as they were when the clock started; null for what was promised for a time. */
+    hours: integer('hours'),
+    /** The notice that promised it. */
+    promisedById: uuid('promised_by_id'),
     startedAt: instant('started_at'),
     dueAt: instant('due_at'),
     /** The deadline that is on record as missed. */
     missedDueAt: instant('missed_due_at'),
+    /** When its clock is looked at next: somebody is paged, a deadline is missed, a decision ends. Null when nothing more is to come. */
+    nextCheckAt: instant('next_check_at'),
+    /** When somebody was paged about it last. */
+    pagedAt: instant('paged_at'),
     notifiedAt: instant('notified_at'),
     decisionKind: choice('decision_kind', ['defer', 'waive']),
     decisionReasonCategory: choice('decision_reason_category', reasonCategories),
@@ -35,7 +41,11 @@ export const obligations = table(
     isDemo: boolean('is_demo').notNull().default(false),
   },
   self => [
-    uniqueIndex('obligations_once').on(self.incidentId, self.customerId),
+    uniqueIndex('obligations_once').on(self.incidentId, self.customerId).where(sql`kind = 'initial'`),
+    uniqueIndex('obligations_promised_once').on(self.incidentId, self.customerId).where(sql`kind = 'update' and state in ('due', 'deferred')`),
+    uniqueIndex('obligations_promised_by').on(self.promisedById).where(sql`promised_by_id is not null`),
+    uniqueIndex('obligations_scope_once').on(self.incidentId).where(sql`kind = 'scope'`),
+    index('obligations_check').on(self.incidentId, self.nextCheckAt).where(sql`next_check_at is not null`),
     index('obligations_due').on(sql`(${self.notifiedAt} is not null)`, sql`coalesce(${self.dueAt}, 'infinity'::timestamptz)`),
   ],
 )

@@ -1,11 +1,11 @@
 import { eq } from 'drizzle-orm'
-import { expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { type Person, test, type World } from '../../test/world.ts'
 import { journal } from '../journal/tables.ts'
 import { jobs } from '../kernel/tables.ts'
-import { recordMissed } from './obligations.ts'
+import { recordMissed } from './clocks.ts'
 import { obligations } from './tables.ts'
-import { deadlineJob, reviewJob } from './timers.ts'
+import { clockJob } from './timers.ts'
 
 const criteria = {
   privacy: 'confirmed',
@@ -38,7 +38,7 @@ async function declared(world: World) {
     await world.settle()
   }
   const obligation = async (name: string) => {
-    const found = (await lead.call('obligations', { query: { view: 'all', incidentId: id } })).items.find(({ customer }) => customer.name === name)
+    const found = (await lead.call('obligations', { query: { view: 'all', incidentId: id } })).items.find(({ customer }) => customer?.name === name)
     if (!found) throw new Error(`there is an obligation to notify ${name}`)
     return found
   }
@@ -67,22 +67,31 @@ test('a customer who is found late is warned about at once, once for all the hou
   expect(pagesAbout(world, primary, 'Initech'), 'after 71 hours').toHaveLength(1)
 })
 
-test('a customer who is found late is named at once, also while the page about the others escalates; other clocks are not concerned', async ({ world }) => {
+test('a customer who is found late is named at once, also while the page about the others escalates: one page stands for all of an incident, the worst first', async ({
+  world,
+}) => {
   const { primary, lead, list, obligation } = await declared(world)
   await list('Globex')
   await world.advance({ hours: 48, minutes: 2 })
   expect(pagesAbout(world, primary, 'Globex')).toHaveLength(1)
   await list('Initech')
-  expect(pagesAbout(world, primary, 'Initech').map(({ text }) => text.split('\n')[0])).toEqual(['Not notified: Globex, Initech.'])
+  expect(pagesAbout(world, primary, 'Initech').map(({ text }) => text.split('\n')[0])).toEqual(['Globex: the first notice is due on Nov 26, 08:00 UTC.'])
   const open = async () => (await lead.call('pages')).items.filter(({ state }) => state === 'triggered').map(({ title }) => title)
-  expect(await open()).toEqual(['Incident 1: 2 customers are not notified after 48 hours'])
-  // One whose contract gives 24 hours is overdue: a page of its own, which ends with its notice, and the other stays.
+  expect(await open()).toEqual(['Incident 1: 2 customers not notified (due Nov 26, 08:00 UTC)'])
+  // One whose contract gives 24 hours is overdue: the one page says the worst first, and each with its own time.
   const { id: customerId } = await world.customer('Hooli', 24)
   const { customers, version, id } = await primary.call('incident', { params: { id: (await obligation('Globex')).incident.id } })
   const listed = [...customers.map(({ id: known, basis }) => ({ id: known, basis })), { id: customerId, basis: 'Logs.' }]
   await primary.call('setAffectedCustomers', { params: { id }, body: { version, customers: listed } })
   await world.settle()
-  expect((await open()).sort()).toEqual(['Incident 1: 1 customer is not notified after 24 hours', 'Incident 1: 2 customers are not notified after 48 hours'])
+  expect(await open()).toEqual(['Incident 1: 3 customers not notified (1 overdue)'])
+  expect(pagesAbout(world, primary, 'Hooli').map(({ text }) => text.split('\n').slice(0, 3))).toEqual([
+    [
+      'Hooli: the first notice was due on Nov 24, 08:00 UTC.',
+      'Globex: the first notice is due on Nov 26, 08:00 UTC.',
+      'Initech: the first notice is due on Nov 26, 08:00 UTC.',
+    ],
+  ])
 })
 
 test('a deferral that is withdrawn is reviewed by nobody on its day: its timer goes with it, and the obligation is due as before', async ({ world }) => {
@@ -90,17 +99,16 @@ test('a deferral that is withdrawn is reviewed by nobody on its day: its timer g
   await list('Globex')
   const { dueAt, id } = await obligation('Globex')
   const params = { id }
-  const timers = async () =>
-    (await world.server.context.database.reader().db.select().from(jobs).where(eq(jobs.kind, reviewJob.kind))).map(({ runAt, data }) => [runAt, data])
+  const timers = async () => (await world.server.context.database.reader().db.select().from(jobs).where(eq(jobs.kind, clockJob.kind))).map(({ runAt }) => runAt)
   const decision = { kind: 'defer', reasonCategory: 'asked-by-authority', reason: 'The police asks for it.', reviewOn: '2026-11-24' } as const
   await lead.call('proposeDecision', { params, body: { ...decision, version: (await obligation('Globex')).version } })
-  expect(await timers(), 'nothing is decided yet').toEqual([])
+  expect(await timers(), 'nothing is decided yet: the first warning').toEqual(['2026-11-25T08:00:00.000Z'])
   const approver = await world.person('lead')
   await approver.call('approveDecision', { params, body: { version: (await obligation('Globex')).version } })
   expect(await obligation('Globex')).toMatchObject({ state: 'deferred' })
-  expect(await timers()).toEqual([['2026-11-24T09:00:00.000Z', { obligationId: id }]])
+  expect(await timers()).toEqual(['2026-11-24T09:00:00.000Z'])
   await lead.call('withdrawDecision', { params })
-  expect(await timers()).toEqual([])
+  expect(await timers()).toEqual(['2026-11-25T08:00:00.000Z'])
   expect(await obligation('Globex')).toMatchObject({ state: 'due', decision: null, dueAt })
   world.takeMails()
   await world.advance({ hours: 30 })
@@ -132,8 +140,8 @@ test('an obligation that is due again after its warnings is warned about at once
   await world.settle()
   const [page, ...more] = pagesAbout(world, primary, 'Globex')
   expect(more).toEqual([])
-  expect(page?.subject).toContain('1 customer is not notified after 71 hours')
-  expect(page?.text).toContain('The first notice was due on')
+  expect(page?.subject).toContain('1 customer not notified (overdue)')
+  expect(page?.text).toContain('Globex: the first notice was due on')
   expect(page?.text).not.toContain('Initech')
   await acknowledgeAll(world, primary)
   world.takeMails()
@@ -211,14 +219,14 @@ test('a deadline that passes without a notice is on record as missed, once; one 
   await miss()
   expect(await told()).toHaveLength(5)
   const entries = await database.reader().db.select({ data: journal.data }).from(journal).where(eq(journal.subjectId, id)).orderBy(journal.seq)
-  const newest = { customer: 'Globex', customerId: customer.id, dueAt: '2026-11-27T08:00:00.000Z', hours: 72, state: 'due' }
+  const newest = { customer: 'Globex', customerId: customer?.id, dueAt: '2026-11-27T08:00:00.000Z', hours: 72, state: 'due', kind: 'initial' }
   expect(entries.at(-1)?.data).toEqual(newest)
 })
 
 test('what is notified, deferred or waived after its deadline has missed it, also where the job of the deadline is lost', async ({ world }) => {
   const { notify, decide, told } = await notifying(world, 'Globex', 'Initech', 'Umbrella')
   const { database } = world.server.context
-  await database.transaction(tx => tx.db.delete(jobs).where(eq(jobs.kind, deadlineJob.kind)))
+  await database.transaction(tx => tx.db.delete(jobs).where(eq(jobs.kind, clockJob.kind)))
   world.jump({ hours: 73 })
   await notify('Globex')
   await decide('waive', 'Initech')
@@ -227,51 +235,213 @@ test('what is notified, deferred or waived after its deadline has missed it, als
   expect(await told()).toEqual([missed('Globex'), 'Globex notified late', missed('Initech'), missed('Umbrella')])
 })
 
-test('what a notice promised is remembered while the incident is open, and nobody is paged about it once it is closed', async ({ world }) => {
-  const { primary, lead, params, version, list, obligation } = await declared(world)
-  await list('Globex')
-  /** Sends a notice that promises the next communication at this time. */
-  const promise = async (nextCommunicationAt: string) => {
-    const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: false, nextSteps: 'Logs.', nextCommunicationAt }
-    const latest = async () => {
-      const notice = (await obligation('Globex')).notices.at(-1)
-      return { params: { id: notice?.id ?? '' }, body: { version: notice?.version ?? 0 } }
-    }
-    await primary.call('draftNotice', { params: { id: (await obligation('Globex')).id }, body: content })
-    await lead.call('approveNotice', await latest())
-    await primary.call('sendNotice', await latest())
+/** Sends notices to customers, each with what it promises. */
+async function promising(world: World, ...names: string[]) {
+  const incident = await notifying(world, ...names)
+  const { primary, lead, obligation } = incident
+  const draft = async (name: string, nextCommunicationAt: string | null) =>
+    primary.call('draftNotice', {
+      params: { id: (await obligation(name)).id },
+      body: { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: nextCommunicationAt === null, nextSteps: 'Logs.', nextCommunicationAt },
+    })
+  const latest = async (name: string) => {
+    const notice = (await obligation(name)).notices.at(-1)
+    return { params: { id: notice?.id ?? '' }, body: { version: notice?.version ?? 0 } }
+  }
+  const send = async (name: string, nextCommunicationAt: string | null) => {
+    await draft(name, nextCommunicationAt)
+    await lead.call('approveNotice', await latest(name))
+    await primary.call('sendNotice', await latest(name))
     await world.settle()
   }
-  await promise('2026-11-23T12:00:00.000Z')
-  await world.advance({ hours: 4 })
+  const promises = async () =>
+    (await lead.call('obligations', { query: { view: 'all' } })).items
+      .filter(({ kind }) => kind === 'update')
+      .map(({ customer, state, dueAt }) => [customer?.name, state, dueAt])
+  const pages = async () => (await lead.call('pages')).items.filter(({ title }) => title.includes('promised update')).map(({ title, state }) => [title, state])
+  return { ...incident, draft, latest, send, promises, pages }
+}
+
+describe('the update that a notice promises', () => {
+  test('is owed: it keeps the incident open, is paged about until it is sent, and any later notice to the customer meets it', async ({ world }) => {
+    const { primary, lead, params, version, send, promises, pages } = await promising(world, 'Globex')
+    await send('Globex', '2026-11-23T12:00:00.000Z')
+    expect(await promises()).toEqual([['Globex', 'due', '2026-11-23T12:00:00.000Z']])
+    await world.advance({ hours: 4, seconds: 1 })
+    expect(await pages()).toEqual([['Incident 1: 1 promised update not sent (overdue)', 'triggered']])
+    expect(pagesAbout(world, primary, 'Globex').map(({ text }) => text.split('\n')[0])).toEqual(['Globex: the promised update was due on Nov 23, 12:00 UTC.'])
+    await acknowledgeAll(world, primary)
+    await world.advance({ hours: 4 })
+    expect(await pages(), 'again, as nothing was sent').toEqual([
+      ['Incident 1: 1 promised update not sent (overdue)', 'triggered'],
+      ['Incident 1: 1 promised update not sent (overdue)', 'resolved'],
+    ])
+
+    await send('Globex', '2026-12-13T08:00:00.000Z')
+    expect(
+      (await pages()).map(([, state]) => state),
+      'what it asked for is done',
+    ).toEqual(['resolved', 'resolved'])
+    expect(await promises()).toEqual([
+      ['Globex', 'due', '2026-12-13T08:00:00.000Z'],
+      ['Globex', 'notified', '2026-11-23T12:00:00.000Z'],
+    ])
+    const step = async () => ({ version: await version(), reason: 'Done.' })
+    await primary.call('containIncident', { params, body: await step() })
+    await primary.call('eradicateIncident', { params, body: await step() })
+    await primary.call('recoverIncident', { params, body: { ...(await step()), secureState: 'S', verification: 'V', monitorUntil: '2026-11-23' } })
+    const review = await lead.call('startReview', { params })
+    const findings = [{ kind: 'technical-lapse' as const, description: 'Found.' }]
+    const saved = await lead.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: 'S', findings } })
+    await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
+    await world.advance({ days: 2 })
+    await expect(lead.call('closeIncident', { params, body: await step() })).rejects.toMatchObject({
+      problem: { status: 409, detail: 'The update that Globex was promised by Dec 13, 08:00 UTC is not sent yet.' },
+    })
+    // Sent early, it is met, and nobody is paged at its time.
+    await send('Globex', null)
+    expect((await promises()).map(([, state]) => state)).toEqual(['notified', 'notified'])
+    expect(await lead.call('closeIncident', { params, body: await step() })).toMatchObject({ status: 'closed' })
+    world.takeMails()
+    await world.advance({ days: 20 })
+    expect(pagesAbout(world, primary, 'Globex')).toEqual([])
+    expect((await lead.call('pages')).items.filter(({ state }) => state === 'triggered')).toEqual([])
+  })
+
+  test('lies ahead when it is drafted, changed and sent', async ({ world }) => {
+    const { primary, lead, draft, latest } = await promising(world, 'Globex')
+    const past = { problem: { status: 400, detail: expect.stringContaining('nextCommunicationAt') } }
+    await expect(draft('Globex', '2026-11-23T08:00:00.000Z')).rejects.toMatchObject(past)
+    await draft('Globex', '2026-11-23T09:00:00.000Z')
+    await lead.call('approveNotice', await latest('Globex'))
+    await world.advance({ hours: 1 })
+    await expect(primary.call('sendNotice', await latest('Globex'))).rejects.toMatchObject({
+      problem: { status: 409, detail: expect.stringContaining('has passed') },
+    })
+  })
+
+  test('is one page where several customers were promised the same', async ({ world }) => {
+    const { primary, send, pages } = await promising(world, 'Globex', 'Hooli', 'Initech')
+    for (const name of ['Globex', 'Hooli', 'Initech']) await send(name, '2026-11-24T08:00:00.000Z')
+    world.takeMails()
+    await world.advance({ hours: 20 })
+    expect(await pages()).toEqual([['Incident 1: 3 promised updates not sent (due Nov 24, 08:00 UTC)', 'triggered']])
+    expect(pagesAbout(world, primary, 'Initech')).toHaveLength(1)
+  })
+})
+
+test('after the deadline it gets louder: lead and executive sponsor are paged at it, and every four hours until it is met', async ({ world }) => {
+  const { primary, lead, params, version, notify } = await notifying(world, 'Globex')
+  const executive = await world.person('lead', 'Elena')
+  await lead.call('assignRole', { params: { ...params, role: 'executive' }, body: { version: await version(), personId: executive.id } })
+  await world.advance({ hours: 72 })
+  world.takeMails()
+  const paged = () => {
+    const mails = world.takeMails().filter(mail => mail.purpose.startsWith('page') && mail.text.includes('Globex'))
+    return [primary, executive].map(person => mails.filter(({ to }) => to === person.email).length)
+  }
+  await world.advance({ seconds: 1 })
+  expect(paged()).toEqual([1, 1])
+  for (let round = 0; round < 3; round += 1) {
+    await acknowledgeAll(world, primary)
+    await acknowledgeAll(world, executive)
+    await world.advance({ hours: 3, minutes: 59 })
+    expect(paged()).toEqual([0, 0])
+    await world.advance({ minutes: 1 })
+    expect(paged()).toEqual([1, 1])
+  }
+  await notify('Globex')
+  expect((await lead.call('pages')).items.filter(({ state }) => state === 'triggered')).toEqual([])
+  world.takeMails()
+  await world.advance({ hours: 24 })
+  expect(paged()).toEqual([0, 0])
+})
+
+test('a deferral ends on its day of review: what was deferred is due again, and paged about at once, past its deadline too', async ({ world }) => {
+  const { primary, lead, obligation, decide } = await notifying(world, 'Globex')
+  await decide('defer', 'Globex')
+  await world.advance({ days: 31, hours: 0, minutes: 59 })
+  world.takeMails()
+  expect(await obligation('Globex')).toMatchObject({ state: 'deferred' })
+  await world.advance({ minutes: 1 })
+  expect(await obligation('Globex')).toMatchObject({ state: 'due', decision: null })
   expect(pagesAbout(world, primary, 'Globex')).toHaveLength(1)
   await acknowledgeAll(world, primary)
+  // The rhythm is that of the deadline, at 8 o'clock.
+  await world.advance({ hours: 3, minutes: 1 })
+  expect(pagesAbout(world, primary, 'Globex')).toHaveLength(1)
+  expect((await lead.call('journal', { query: { limit: 200 } })).items.filter(({ type }) => type === 'decision.lapsed')).toHaveLength(1)
+})
 
-  const reminders = async () => (await lead.call('pages')).items.filter(({ title }) => title.includes('next communication')).map(({ state }) => state)
-  expect(await reminders()).toEqual(['acknowledged'])
-  await promise('2026-11-30T08:00:00.000Z')
-  expect(await reminders(), 'what it asked for is done').toEqual(['resolved'])
-  const step = async () => ({ version: await version(), reason: 'Done.' })
-  await primary.call('containIncident', { params, body: await step() })
-  await primary.call('eradicateIncident', { params, body: await step() })
-  await primary.call('recoverIncident', { params, body: { ...(await step()), secureState: 'S', verification: 'V', monitorUntil: '2026-11-25' } })
-  const review = await lead.call('startReview', { params })
-  const findings = [{ kind: 'technical-lapse' as const, description: 'Found.' }]
-  const saved = await lead.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: 'S', findings } })
-  await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
-
-  // The last day of the monitoring period is part of it.
-  await world.advance({ days: 2, hours: 11, minutes: 59, seconds: 59 })
-  expect(world.now).toBe('2026-11-25T23:59:59.000Z')
-  await expect(lead.call('closeIncident', { params, body: await step() })).rejects.toMatchObject({
-    problem: { status: 409, detail: expect.stringContaining('2026-11-25') },
-  })
-  await world.advance({ seconds: 1 })
-  expect(await obligation('Globex')).toMatchObject({ incident: { isClosed: false } })
-  expect(await lead.call('closeIncident', { params, body: await step() })).toMatchObject({ status: 'closed' })
-  expect(await obligation('Globex')).toMatchObject({ incident: { isClosed: true } })
+test('warnings belong to one obligation: nobody is paged about a customer of whom no warning is due', async ({ world }) => {
+  const { primary, lead, params, version, notify, list } = await notifying(world, 'Globex')
+  const { customers } = await primary.call('incident', { params })
+  const { id } = await world.customer('Hooli', 24)
+  const listed = [...customers.map(each => ({ id: each.id, basis: each.basis })), { id, basis: 'Logs.' }]
+  await primary.call('setAffectedCustomers', { params, body: { version: await version(), customers: listed } })
+  await notify('Hooli')
+  await list()
   world.takeMails()
-  await world.advance({ days: 6 })
-  expect(pagesAbout(world, primary, 'Globex')).toEqual([])
+  await world.advance({ hours: 47, minutes: 59 })
+  expect(world.takeMails().filter(({ purpose }) => purpose.startsWith('page'))).toEqual([])
   expect((await lead.call('pages')).items.filter(({ state }) => state === 'triggered')).toEqual([])
+})
+
+describe('an incident that has somebody to notify and lists nobody', () => {
+  /** As `declared`, of a class that customers must be notified of. */
+  async function reportable(world: World) {
+    const incident = await declared(world)
+    const { primary, lead, params, version } = incident
+    await primary.call('classifyIncident', { params, body: { version: await version(), class: 'customer-reportable', reason: 'Their data.' } })
+    await world.settle()
+    const scope = async () => (await lead.call('obligations', { query: { view: 'all' } })).items.find(({ kind }) => kind === 'scope')
+    const against = async () => (await lead.call('incident', { params })).nextActions
+    return { ...incident, scope, against }
+  }
+
+  test('owes the list within a day, and its lead is paged like about any other obligation', async ({ world }) => {
+    const { primary, scope } = await reportable(world)
+    expect(await scope()).toMatchObject({ customer: null, state: 'due', dueAt: '2026-11-24T08:00:00.000Z' })
+    await world.advance({ hours: 24, seconds: 1 })
+    expect(world.takeMails().filter(mail => mail.to === primary.email && mail.subject.includes('affected customers not listed')).length).toBeGreaterThan(1)
+  })
+
+  test('is asked no more once somebody is listed', async ({ world }) => {
+    const { list, scope, lead } = await reportable(world)
+    await list('Globex')
+    expect(await scope()).toMatchObject({ state: 'ended' })
+    const assessed = (await lead.call('journal', { query: { limit: 200 } })).items.filter(({ type }) => type === 'obligation.assessed').map(({ data }) => data)
+    expect(assessed.toReversed()).toEqual([
+      { class: 'security-incident', customers: 0, result: 'none' },
+      { class: 'customer-reportable', customers: 0, result: 'scope' },
+      { class: 'customer-reportable', customers: 1, result: 'customers' },
+    ])
+  })
+
+  test('cannot be closed, unless a second person approves that nobody needs to be notified', async ({ world }) => {
+    const { primary, lead, params, version, scope } = await reportable(world)
+    const step = async () => ({ version: await version(), reason: 'Done.' })
+    await primary.call('containIncident', { params, body: await step() })
+    await primary.call('eradicateIncident', { params, body: await step() })
+    await primary.call('recoverIncident', { params, body: { ...(await step()), secureState: 'S', verification: 'V', monitorUntil: '2026-11-23' } })
+    const review = await lead.call('startReview', { params })
+    const findings = [{ kind: 'technical-lapse' as const, description: 'Found.' }]
+    const saved = await lead.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: 'S', findings } })
+    await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
+    await world.advance({ days: 1 })
+    await expect(lead.call('closeIncident', { params, body: await step() })).rejects.toMatchObject({
+      problem: { status: 409, detail: 'No affected customer is listed: list them, or have it approved that nobody needs to be notified.' },
+    })
+    const owed = await scope()
+    const of = { params: { id: owed?.id ?? '' } }
+    const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true }
+    await expect(primary.call('draftNotice', { ...of, body: content })).rejects.toThrow(/not known who is affected/)
+    const decision = { kind: 'waive', reasonCategory: 'data-unintelligible', reason: 'All of it was encrypted.', reviewOn: '2026-12-24' } as const
+    await lead.call('proposeDecision', { ...of, body: { ...decision, version: owed?.version ?? 0 } })
+    await expect(lead.call('approveDecision', { ...of, body: { version: (owed?.version ?? 0) + 1 } })).rejects.toMatchObject({ problem: { status: 403 } })
+    await (await world.person('lead')).call('approveDecision', { ...of, body: { version: (owed?.version ?? 0) + 1 } })
+    expect(await lead.call('closeIncident', { params, body: await step() })).toMatchObject({ status: 'closed' })
+    const timeline = (await lead.call('incident', { params })).timeline.map(({ sentence }) => sentence)
+    expect(timeline).toContain('Approved the decision that nobody needs to be notified')
+  })
 })

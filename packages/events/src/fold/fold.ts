@@ -104,15 +104,27 @@ function openState(records: FoldedRecords, entry: FoldableEntry): string | undef
   return made !== undefined ? 'due' : isForgotten ? undefined : 'pending'
 }
 
+/** A clock that has begun. */
+const running = (entry: FoldableEntry, startedAt: string, dueAt: string) => ({
+  ...{ state: 'due', startedAt: instant(startedAt), dueAt: instant(dueAt), missedDueAt: null, notifiedAt: null, isDemo: entry.isDemo },
+})
+
 const obligationSteps: Steps = {
   'obligation.opened': (records, entry, { customerId, startedAt, dueAt, hours }) => {
     // A decision may have been proposed before.
     const { fields, isForgotten } = records.of(entry)
     records.make(entry, {
       ...(fields.size > 0 || isForgotten ? {} : noDecision),
-      ...{ customerId, hours, state: 'due', startedAt: instant(startedAt), dueAt: instant(dueAt), missedDueAt: null, notifiedAt: null, isDemo: entry.isDemo },
+      ...{ kind: 'initial', customerId, hours, promisedById: null },
+      ...running(entry, startedAt, dueAt),
     })
   },
+  'obligation.promised': (records, entry, { customerId, noticeId, startedAt, dueAt }) =>
+    records.make(entry, { ...noDecision, kind: 'update', customerId, hours: null, promisedById: noticeId, ...running(entry, startedAt, dueAt) }),
+  'obligation.scope-opened': (records, entry, { startedAt, dueAt, hours }) =>
+    records.make(entry, { ...noDecision, kind: 'scope', customerId: null, hours, promisedById: null, ...running(entry, startedAt, dueAt) }),
+  'obligation.ended': (records, entry) => records.of(entry).set(entry, { state: 'ended' }),
+  'decision.lapsed': (records, entry) => records.of(entry).set(entry, { ...noDecision, state: 'due' }),
   'obligation.missed': (records, entry, { dueAt }) => records.of(entry).set(entry, { missedDueAt: instant(dueAt) }),
   'obligation.notified': (records, entry, { notifiedAt }) => records.of(entry).set(entry, { state: 'notified', notifiedAt: instant(notifiedAt) }),
   'decision.proposed': (records, entry, { kind, reasonCategory, reason, reviewOn }) =>
