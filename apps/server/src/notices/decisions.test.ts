@@ -130,7 +130,9 @@ describe('a decision to defer or waive', () => {
     expect(await obligation()).toMatchObject({ state: 'due' })
   })
 
-  test('is over on its day: the lead is paged to review a waiver that still applies, and about what was deferred; of others nobody hears', async ({ world }) => {
+  test('is over on its day: the lead is paged to review a waiver that still applies, and about what was deferred; of others nobody hears', async ({
+    world,
+  }) => {
     const { primary, lead, declare, obligation, propose, decide, send, entries, triggered } = await reportable(world, 'Globex', 'Initech', 'Hooli', 'Umbrella')
     await declare()
     expect(await decide(deferral, 'Globex')).toMatchObject({ state: 'deferred' })

@@ -14,10 +14,14 @@ export const reasonCategoryLabels: Record<(typeof reasonCategories)[number], str
 }
 
 export function DecisionModal({ obligation, onClose }: { obligation: Obligation; onClose: () => void }) {
+  const isScope = obligation.customer === null
   const { form, submit, isBusy, newer } = useRecordForm(
     'proposeDecision',
     obligation,
-    () => ({ kind: 'defer', reasonCategory: 'would-tip-off-attacker', reason: '', reviewOn: dayFromNow(2) }),
+    () => ({
+      ...(isScope ? { kind: 'waive', reasonCategory: 'data-unintelligible' } : { kind: 'defer', reasonCategory: 'would-tip-off-attacker' }),
+      ...{ reason: '', reviewOn: dayFromNow(2) },
+    }),
     {
       around: () => ({ params: { id: obligation.id } }),
       done: 'Proposed. The executive sponsor or another lead must approve.',
@@ -25,14 +29,18 @@ export function DecisionModal({ obligation, onClose }: { obligation: Obligation;
     },
   )
   return (
-    <Modal opened onClose={onClose} title={`Defer or waive: ${obligation.customer.name}`}>
+    <Modal opened onClose={onClose} title={obligation.customer === null ? 'Affected customers' : `Defer or waive: ${obligation.customer.name}`}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
           <Radio.Group label="Decision" {...form.getInputProps('kind')}>
             <Stack gap={8} mt={6}>
-              <Radio value="defer" label="Defer the notice" description="The contractual deadline still applies; the reason is kept in the audit log" />
-              <Radio value="waive" label="Waive the notice" />
+              <Radio
+                value="defer"
+                label={isScope ? 'Defer the list of affected customers' : 'Defer the notice'}
+                description="Until the review date. The deadline still applies; the reason is kept in the audit log"
+              />
+              <Radio value="waive" label={isScope ? 'Nobody needs to be notified' : 'Waive the notice'} />
             </Stack>
           </Radio.Group>
           <Select

@@ -31,7 +31,12 @@ export function NoticeModal({ obligation, notice, onClose }: { obligation: Oblig
   })
   const isOpen = !form.values.isInvestigationComplete
   return (
-    <Modal opened onClose={onClose} title={`${obligation.state === 'notified' && !notice ? 'Update' : 'Notice'} to ${obligation.customer.name}`} size="xl">
+    <Modal
+      opened
+      onClose={onClose}
+      title={`${(obligation.state === 'notified' || obligation.kind === 'update') && !notice ? 'Update' : 'Notice'} to ${obligation.customer?.name ?? ''}`}
+      size="xl"
+    >
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />

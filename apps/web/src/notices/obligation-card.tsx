@@ -18,6 +18,10 @@ interface Shown {
   readonly keep?: ((obligation: Obligation | undefined) => void) | undefined
 }
 
+/** What is owed, as a heading of its own. */
+export const obligationTitle = ({ kind, customer }: Obligation) =>
+  customer === null ? 'List the affected customers' : kind === 'update' ? `Promised update to ${customer.name}` : `Notice to ${customer.name}`
+
 /** One obligation: its deadline, its notices, and a decision if there is one. */
 export function ObligationCard({ obligation, keep, showsIncident = false }: Shown & { showsIncident?: boolean }) {
   const { isClosed } = obligation.incident
@@ -27,13 +31,14 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
   const [isDeciding, deciding] = useDisclosure()
   useKeeping(isDrafting || isDeciding, obligation, keep)
   const unsent = obligation.notices.find(notice => notice.state !== 'sent')
-  const mayDraft = canRespond && unsent === undefined && obligation.state !== 'waived'
+  const isOver = obligation.state === 'ended' || (obligation.kind !== 'initial' && obligation.state === 'notified')
+  const mayDraft = canRespond && unsent === undefined && obligation.customer !== null && obligation.state !== 'waived' && !isOver
   return (
-    <Paper p="md" component="article" aria-label={`Notice to ${obligation.customer.name}`}>
+    <Paper p="md" component="article" aria-label={obligationTitle(obligation)}>
       <Stack gap="sm">
         <Group justify="space-between" align="flex-start">
           <div>
-            <Text fw={620}>{obligation.customer.name}</Text>
+            <Text fw={620}>{obligation.kind === 'initial' ? obligation.customer?.name : obligationTitle(obligation)}</Text>
             {showsIncident ? (
               <Text size="sm" className="quiet">
                 Incident {obligation.incident.number}: {obligation.incident.title}
@@ -42,7 +47,7 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
           </div>
           <StateBadge
             state={
-              obligation.timing === 'overdue' && obligation.state !== 'waived'
+              obligation.timing === 'overdue' && (obligation.state === 'due' || obligation.state === 'deferred')
                 ? 'overdue'
                 : obligation.timing === 'notified-late'
                   ? 'notified-late'
@@ -50,6 +55,11 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
             }
           />
         </Group>
+        {obligation.customer === null && obligation.state === 'due' ? (
+          <Text size="sm">
+            Incidents of this class have customers to notify, and none is listed. Add them under Scope, or have it approved that nobody needs to be notified.
+          </Text>
+        ) : null}
         <Clock obligation={obligation} />
         {obligation.decision ? <Decision obligation={obligation} decision={obligation.decision} /> : null}
         {obligation.notices.map(notice => (
@@ -58,12 +68,17 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
         <Group gap="xs">
           {mayDraft ? (
             <Button size="xs" onClick={drafting.open} variant={obligation.notices.length === 0 ? 'filled' : 'default'}>
-              {obligation.state === 'notified' ? 'Draft update' : 'Draft notice'}
+              {obligation.state === 'notified' || obligation.kind === 'update' ? 'Draft update' : 'Draft notice'}
             </Button>
           ) : null}
-          {mayLead && obligation.state !== 'notified' && obligation.decision === null && obligation.startedAt !== null && unsent?.state !== 'sending' ? (
+          {mayLead &&
+          obligation.state !== 'notified' &&
+          !isOver &&
+          obligation.decision === null &&
+          obligation.startedAt !== null &&
+          unsent?.state !== 'sending' ? (
             <Button size="xs" variant="default" onClick={deciding.open}>
-              Defer or waive
+              {obligation.customer === null ? 'Nobody to notify' : 'Defer or waive'}
             </Button>
           ) : null}
         </Group>
@@ -76,7 +91,13 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
 
 function Clock({ obligation }: { obligation: Obligation }) {
   const now = useNow(15_000)
-  const { startedAt, dueAt, notifiedAt, timing } = obligation
+  const { startedAt, dueAt, notifiedAt, timing, state, kind } = obligation
+  if (state === 'ended')
+    return (
+      <Text size="sm" className="quiet">
+        {kind === 'scope' ? 'Affected customers are listed.' : 'Nothing is owed any more.'}
+      </Text>
+    )
   if (!startedAt || !dueAt)
     return (
       <Text size="sm" className="quiet">
@@ -120,7 +141,7 @@ function Decision({ obligation, decision }: { obligation: Obligation; decision: 
   const isSending = obligation.notices.some(notice => notice.state === 'sending')
   const mayApprove = isPending && !isMine && !isOutdated && !isSending && (mayLead || (mayRespond && executiveId === me?.person.id))
   return (
-    <Alert color={isPending ? 'yellow' : 'gray'} title={`${decision.kind === 'defer' ? 'Deferral' : 'Waiver'}: ${isPending ? 'proposed' : 'approved'}`}>
+    <Alert color={isPending ? 'yellow' : 'gray'} title={`${decisionName(obligation, decision.kind)}: ${isPending ? 'proposed' : 'approved'}`}>
       <Stack gap={6}>
         <Text size="sm">
           {reasonCategoryLabels[decision.reasonCategory]}. Proposed by {decision.proposedBy.name}
@@ -140,7 +161,7 @@ function Decision({ obligation, decision }: { obligation: Obligation; decision: 
                 Approve
               </Button>
             ) : null}
-            {mayLead && obligation.state !== 'notified' ? (
+            {mayLead && obligation.state !== 'notified' && obligation.state !== 'ended' ? (
               <Button size="xs" variant="default" onClick={withdrawing.open}>
                 Withdraw…
               </Button>
@@ -152,6 +173,11 @@ function Decision({ obligation, decision }: { obligation: Obligation; decision: 
       {isWithdrawing ? <WithdrawModal obligation={obligation} decision={decision} onClose={withdrawing.close} /> : null}
     </Alert>
   )
+}
+
+function decisionName({ customer }: Obligation, kind: 'defer' | 'waive'): string {
+  if (kind === 'defer') return 'Deferral'
+  return customer === null ? 'Nobody to notify' : 'Waiver'
 }
 
 function WithdrawModal({ obligation, decision, onClose }: { obligation: Obligation; decision: NonNullable<Obligation['decision']>; onClose: () => void }) {
@@ -166,7 +192,9 @@ function WithdrawModal({ obligation, decision, onClose }: { obligation: Obligati
         <Stack>
           <FormProblem errors={form.errors} />
           <Text size="sm">
-            {obligation.customer.name} must be notified by the original deadline. To {decision.kind} the notice again, a decision must be proposed and approved.
+            {obligation.customer === null
+              ? 'The affected customers must be listed by the original deadline. To decide otherwise again, a decision must be proposed and approved.'
+              : `${obligation.customer.name} must be notified by the original deadline. To ${decision.kind} the notice again, a decision must be proposed and approved.`}
           </Text>
           <FormActions submit="Withdraw" isBusy={isBusy} onCancel={onClose} />
         </Stack>

@@ -91,6 +91,7 @@ const stateColors: Record<State, Color> = {
   resolved: 'gray',
   'under-investigation': 'gray',
   waived: 'gray',
+  ended: 'gray',
 }
 
 export function StateBadge({ state }: { state: State }) {

@@ -84,7 +84,11 @@ function RunningClock() {
         {isOverdue ? `${remaining(first.dueAt, now)} overdue` : `${remaining(first.dueAt, now)} left`}
       </Text>
       <Text inherit>
-        to notify {first.customer.name}
+        {first.customer === null
+          ? 'to list the affected customers'
+          : first.kind === 'update'
+            ? `to update ${first.customer.name}`
+            : `to notify ${first.customer.name}`}
         {others > 0 ? ` and ${others} more` : ''} · incident {first.incident.number}
       </Text>
     </Link>
