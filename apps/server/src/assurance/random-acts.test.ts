@@ -1,5 +1,7 @@
 import { createClient, ProblemError } from '@tocsin/api'
+import { addHours, overdueEveryHours } from '@tocsin/deadlines'
 import { differenceSentence } from '@tocsin/events/fold'
+import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { type Call, test, type World } from '../../test/world.ts'
@@ -128,9 +130,10 @@ const acts: readonly Act[] = [
     const note = chosen.of((await current(chosen)).notes)
     await chosen.call('changeNote', { params: { ...chosen.params, noteId: note.id }, body: { version: note.version, markdown: chosen.text } })
   },
-  async (_, chosen) => {
+  async ({ world }, chosen) => {
     const body = { nature: chosen.text, userImpact: 'U', mitigation: 'M' }
-    const more = chosen.of([{ isInvestigationComplete: true }, { isInvestigationComplete: false, nextSteps: 'N', nextCommunicationAt: '2027-12-01T10:00:00Z' }])
+    const nextCommunicationAt = addHours(world.now, chosen.of([20, 20, 9_000]))
+    const more = chosen.of([{ isInvestigationComplete: true }, { isInvestigationComplete: false, nextSteps: 'N', nextCommunicationAt }])
     await chosen.call('draftNotice', { params: { id: chosen.of(await obligationsOf(chosen)).id }, body: { ...body, ...more } })
   },
   ...(['changeNotice', 'approveNotice', 'approveNotice', 'approveNotice', 'sendNotice', 'sendNotice'] as const).map(
@@ -149,12 +152,13 @@ const acts: readonly Act[] = [
   ),
   ...(['proposeDecision', 'approveDecision', 'withdrawDecision'] as const).map(
     (name): Act =>
-      async (_, chosen) => {
+      async ({ world }, chosen) => {
         const obligation = chosen.of(await obligationsOf(chosen))
         const params = { id: obligation.id }
+        const reviewOn = addHours(world.now, chosen.of([48, 720])).slice(0, 10)
         if (name === 'withdrawDecision') return chosen.call(name, { params })
         if (name === 'approveDecision') return chosen.other(name, { params, body: { version: obligation.version } })
-        const body = { kind: chosen.of(['defer', 'waive'] as const), reasonCategory: 'other', reason: chosen.text, reviewOn: '2026-12-24' } as const
+        const body = { kind: chosen.of(['defer', 'waive'] as const), reasonCategory: 'other', reason: chosen.text, reviewOn } as const
         return chosen.call(name, { params, body: { ...body, version: obligation.version } })
       },
   ),
@@ -183,10 +187,21 @@ const acts: readonly Act[] = [
   },
   ({ world }) => world.settle(),
   ({ world }) => world.advance({ hours: 30 }),
+  // A notice on its whole way: by chance alone hardly one gets there.
+  async ({ world }, chosen) => {
+    const { id } = chosen.of((await obligationsOf(chosen)).filter(({ customer, startedAt }) => customer !== null && startedAt !== null))
+    const body = { nature: chosen.text, userImpact: 'U', mitigation: 'M', isInvestigationComplete: false, nextSteps: 'N', nextCommunicationAt: addHours(world.now, 20) }
+    const { notices } = await chosen.call('draftNotice', { params: { id }, body })
+    const notice = notices.at(-1) ?? expect.fail('it was drafted')
+    const params = { id: notice.id }
+    await chosen.other('approveNotice', { params, body: { version: notice.version } })
+    await chosen.call('sendNotice', { params, body: { version: notice.version + 1 } })
+    await world.settle()
+  },
 ]
 
-/** Two incidents; what has to be known of the first before it can be declared. */
-const beginning = [[0, 0] as const, [0, 1] as const, ...[2, 3, 6, 4, 11, 16].flatMap(at => [3, 4, 5].map(n => [at, n] as const))]
+/** Two incidents; what has to be known of the first before it can be declared; notices that promise more. */
+const beginning = [[0, 0] as const, [0, 1] as const, ...[2, 3, 6, 4, 11, 16, 8, acts.length - 1].flatMap(at => [3, 4, 5].map(n => [at, n] as const))]
 
 const differences = (world: World) =>
   world.server.context.database.transaction(async tx => {
@@ -197,8 +212,27 @@ const differences = (world: World) =>
     return found
   })
 
+/** Obligations that are owed and of which nobody would hear: no look is planned, or the incident's job comes later; and those that an incident was closed with. */
+const forgotten = async (world: World) =>
+  (
+    await world.server.context.database.reader().db.execute(sql`
+      select kind, state, due_at, next_check_at, (select status from incidents where incidents.id = incident_id) as incident,
+        (select run_at from jobs where key = 'notices:' || incident_id) as run_at
+      from obligations
+      where state in ('due', 'deferred') and (next_check_at is null
+        or not exists (select 1 from jobs where key = 'notices:' || incident_id and run_at <= next_check_at)
+        or exists (select 1 from incidents where incidents.id = incident_id and status = 'closed'))`)
+  ).rows
+/** Those that are overdue, and of which nobody was told for longer than the rhythm says. */
+const silent = async (world: World) =>
+  (
+    await world.server.context.database.reader().db.execute(sql`
+      select kind, due_at, paged_at from obligations
+      where state = 'due' and due_at < ${world.now} and (paged_at is null or paged_at < ${addHours(world.now, -overdueEveryHours)}::timestamptz - interval '2 milliseconds')`)
+  ).rows
+
 describe('whatever people do with incidents, in any order', () => {
-  test('the tables say what the entries say, and nothing is reported that nobody did', { timeout: 120_000 }, async ({ world }) => {
+  test('the tables say what the entries say, nothing is reported that nobody did, and what is owed is not forgotten', { timeout: 120_000 }, async ({ world }) => {
     const people = [await world.person('administrator'), await world.person('lead'), await world.person('lead')]
     const [administrator] = people
     const key = { name: 'script', scopes: ['incidents:read', 'incidents:write'], role: 'lead', seesRestricted: true } as const
@@ -233,10 +267,12 @@ describe('whatever people do with incidents, in any order', () => {
             const isRefused = error instanceof ProblemError && error.problem.status < 500
             if (!isRefused && !(error instanceof NothingToChoose)) throw error
           }
+          expect(await forgotten(world)).toEqual([])
         }
         world.mail.refuse(undefined)
         await world.settle()
         expect(await differences(world)).toEqual([])
+        expect(await silent(world)).toEqual([])
       }),
       { numRuns: Number(process.env.TOCSIN_RANDOM_RUNS ?? 2), endOnFailure: true },
     )
