@@ -9,6 +9,7 @@ import type { Tx } from '../kernel/database.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
 import { defineVisibility } from './incident.ts'
+import { breakGlass, emergencyAccessJob, endEmergencyAccess, pageIncident, setSuspects } from './need-to-know.ts'
 import { addNote, changeNote, listNotes } from './notes.ts'
 import { escalateAlert, openIncident } from './open.ts'
 import { makeParent } from './parent.ts'
@@ -28,7 +29,7 @@ import {
 } from './transitions.ts'
 import { defineWorkload } from './workload.ts'
 
-export { findIncident, type IncidentRow, lockOpenIncident } from './incident.ts'
+export { assertNoSuspects, findIncident, type IncidentRow, isExecutiveSponsor, lockOpenIncident } from './incident.ts'
 export { renderMarkdown } from './markdown.ts'
 export { allNotes } from './notes.ts'
 export { countOpenIncidents, readIncident } from './read.ts'
@@ -58,13 +59,14 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     union all select parent.id from incidents parent where parent.number = ${numberIn(sql`(${data} ->> 'by')`)}`,
   )
   defineWorkload(context)
+  context.jobs.register(emergencyAccessJob, { run: (tx, { incidentId, personId }) => endEmergencyAccess(tx, incidentId, personId) })
   context.readers.react('incidents', {
     'page.acknowledged': async (tx, entry) => {
       const { about, teamId, personId } = entry.data
       // A service account leads nothing, and its maker did not answer.
       if (about.kind !== 'incident' || teamId === null || entry.actor.kind === 'key') return
       const [team] = await tx.db.select({ kind: teams.kind }).from(teams).where(eq(teams.id, teamId))
-      if (team) await takeVacantRole(tx, entry.actor, about.id, team.kind === 'security' ? 'lead' : 'owner', personId)
+      if (team) await takeVacantRole(tx, context, entry.actor, about.id, team.kind === 'security' ? 'lead' : 'owner', personId)
     },
   })
   const read = (tx: Tx, caller: Caller, id: string) => readIncident(tx, context, conditions, caller, id)
@@ -103,6 +105,9 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.makeParent, (tx, { caller, params, body }) => after(tx, caller, params.id, makeParent(tx, context, caller, params.id, body))),
     command(routes.assignRole, (tx, { caller, params, body }) => after(tx, caller, params.id, assignRole(tx, context, caller, params.id, params.role, body))),
     command(routes.setMembers, (tx, { caller, params, body }) => after(tx, caller, params.id, setMembers(tx, context, caller, params.id, body))),
+    command(routes.setSuspects, (tx, { caller, params, body }) => after(tx, caller, params.id, setSuspects(tx, context, caller, params.id, body))),
+    command(routes.pageIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, pageIncident(tx, context, caller, params.id, body))),
+    command(routes.breakGlass, async (tx, { caller, params, body }) => read(tx, caller, await breakGlass(tx, context, caller, params.id, body.reason))),
     command(routes.setAffectedServices, (tx, { caller, params, body }) =>
       after(tx, caller, params.id, setAffectedServices(tx, context, caller, params.id, body)),
     ),

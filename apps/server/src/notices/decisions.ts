@@ -3,7 +3,7 @@ import { digest } from '@tocsin/merkle'
 import { and, eq } from 'drizzle-orm'
 import { type AppContext, assertPerson, type Caller } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
-import { incidents, pageLead } from '../incidents/index.ts'
+import { incidents, isExecutiveSponsor, pageLead } from '../incidents/index.ts'
 import { assertAsRecorded, record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
@@ -92,7 +92,8 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
   await assertUnanswered(tx, obligation, customer.name)
   if (decision.reviewOn < tx.now.slice(0, 10)) throw conflict('The review date has passed. Propose the decision again with a new date.')
   await assertSecondPerson(tx, caller, [obligation.decisionById], 'A decision must be approved by somebody other than the person who proposed it.')
-  if (incident.executiveId !== caller.personId && !includesRole(caller.role, 'lead')) throw forbidden('Only the executive sponsor or a lead can approve this.')
+  if (!includesRole(caller.role, 'lead') && !(await isExecutiveSponsor(tx, incident, caller)))
+    throw forbidden('Only the executive sponsor or a lead can approve this.')
   await assertAsRecorded(context, tx, incident.id, obligationRecord(obligation))
   // A waiver does not undo a deadline that has passed.
   await recordMissed(tx, eq(obligations.id, obligationId))

@@ -677,7 +677,7 @@ describe('a storm', () => {
     await world.advance({ minutes: 1 })
     for (const { id } of hidden) {
       const { version } = await lead.call('incident', { params: { id } })
-      await lead.call('changeIncident', { params: { id }, body: { version, isRestricted: true } })
+      await lead.call('changeIncident', { params: { id }, body: { version, isRestricted: true, reason: 'It is one of us.' } })
     }
     const sent = (await lead.call('messageLog')).items.filter(message => message.purpose === 'page-bundle').map(message => message.text)
     expect(sent.length).toBe(1)

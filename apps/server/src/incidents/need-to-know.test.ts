@@ -1,0 +1,281 @@
+import { createClient } from '@tocsin/api'
+import { describe, expect } from 'vitest'
+import { refusal } from '../../test/refusal.ts'
+import { linkIn, type Person, test, type World } from '../../test/world.ts'
+
+const secret = 'The payroll is copied'
+const nobody = '01900000-0000-7000-8000-000000000000'
+
+/** A service whose engineers are on call: the suspect first, the colleague next. */
+async function billing(world: World) {
+  const security = await world.team({ tiers: 2, escalateAfter: { minutes: 5 } })
+  const engineering = await world.team({ kind: 'engineering', tiers: 2, escalateAfter: { minutes: 5 } })
+  const service = await world.service('billing', security.team, engineering.team)
+  const lead = await world.person('lead', 'Lena Lead')
+  return { security, engineering, service, lead, suspect: engineering.primary, colleague: engineering.backup }
+}
+
+const open = (lead: Person, serviceIds: string[] = []) =>
+  lead.call('openIncident', { body: { title: secret, reason: 'Seen.', isRestricted: true, codename: 'Amber Falcon', serviceIds } })
+
+const at = async (lead: Person, id: string) => ({ params: { id }, version: (await lead.call('incident', { params: { id } })).version })
+
+async function name(lead: Person, id: string, ...suspects: readonly Person[]) {
+  const { params, version } = await at(lead, id)
+  return lead.call('setSuspects', { params, body: { version, personIds: suspects.map(person => person.id) } })
+}
+
+const pagesTo = (world: World, ...people: readonly Person[]) =>
+  world.takeMails().filter(mail => mail.purpose.startsWith('page') && people.some(person => person.email === mail.to))
+
+describe('a restricted incident pages', () => {
+  test('nobody by rota, when it is opened nor when services are listed: its lead names whom, by its codename', async ({ world }) => {
+    const { lead, service, security, engineering, colleague } = await billing(world)
+    const incident = await open(lead, [service.id])
+    expect(incident).toMatchObject({ lead: { name: lead.name }, codename: 'Amber Falcon' })
+    await world.advance({ hours: 2 })
+    expect(pagesTo(world, lead, ...security.members, ...engineering.members)).toEqual([])
+    const params = { id: incident.id }
+    await expect(colleague.call('pageIncident', { params, body: { personIds: [colleague.id] } })).rejects.toMatchObject(refusal('not-found'))
+    for (const body of [{}, { personIds: [colleague.id], teamId: engineering.team.id }])
+      await expect(lead.call('pageIncident', { params, body })).rejects.toMatchObject(refusal('invalid', 'personIds'))
+    await expect(lead.call('pageIncident', { params, body: { personIds: [nobody] } })).rejects.toMatchObject(refusal('invalid', 'personIds'))
+    await expect(lead.call('pageIncident', { params, body: { teamId: nobody } })).rejects.toMatchObject(refusal('invalid', 'teamId'))
+    await lead.call('pageIncident', { params, body: { personIds: [colleague.id] } })
+    await world.settle()
+    const mails = world.takeMails().filter(mail => mail.purpose === 'page')
+    expect(mails.map(({ to, subject }) => [to, subject])).toEqual([[colleague.email, '[HIGH] Incident 1 (restricted: Amber Falcon) needs a response']])
+    expect(JSON.stringify(mails.map(mail => [mail.subject, mail.text]))).not.toContain(secret)
+    expect(await colleague.call('incident', { params }), 'whoever is named has to know').toMatchObject({ title: secret })
+    const [page] = (await colleague.call('pages')).items
+    await colleague.call('acknowledgePage', { params: { id: page?.id ?? '' } })
+  })
+
+  test('a team that its lead names, once at a time, and the administrators where none of those who are named answers', async ({ world }) => {
+    const { lead, engineering, suspect, colleague } = await billing(world)
+    const administrator = await world.person('administrator')
+    const { id } = await open(lead)
+    await lead.call('pageIncident', { params: { id }, body: { teamId: engineering.team.id } })
+    await expect(lead.call('pageIncident', { params: { id }, body: { teamId: engineering.team.id } })).rejects.toMatchObject(refusal('conflict'))
+    await world.settle()
+    expect(pagesTo(world, suspect, colleague, lead).map(mail => mail.to)).toEqual([suspect.email])
+    await lead.call('pageIncident', { params: { id }, body: { personIds: [lead.id] } })
+    await world.advance({ minutes: 25 })
+    expect(pagesTo(world, administrator)).toEqual([])
+    await world.advance({ minutes: 10 })
+    const told = pagesTo(world, administrator)
+    expect(told.map(mail => mail.subject)).toEqual(['[HIGH] Incident 1 (restricted: Amber Falcon) needs a response'])
+    expect(JSON.stringify(told)).not.toContain(secret)
+  })
+
+  test('the administrators, by number, while nobody leads it, and nobody any more once somebody does', async ({ world }) => {
+    const { lead, security } = await billing(world)
+    const administrator = await world.person('administrator')
+    const { id } = await open(lead)
+    const assign = async (personId: string | null) => {
+      const { params, version } = await at(lead, id)
+      return lead.call('assignRole', { params: { ...params, role: 'lead' }, body: { version, personId } })
+    }
+    await assign(null)
+    await world.settle()
+    const [told, ...more] = pagesTo(world, administrator, ...security.members)
+    expect([told?.to, told?.subject, more]).toEqual([administrator.email, '[CRITICAL] Incident 1 (restricted: Amber Falcon) has no lead', []])
+    expect(told?.text).not.toContain(secret)
+    await assign(lead.id)
+    await world.advance({ hours: 1 })
+    expect(pagesTo(world, administrator)).toEqual([])
+  })
+
+  test('its lead about what is due, then the others with a role in it, and never the rota', async ({ world }) => {
+    const { lead, service, security, engineering } = await billing(world)
+    const [owner, administrator] = [await world.person('responder', 'Olga'), await world.person('administrator')]
+    const { id } = await open(lead, [service.id])
+    const { params, version } = await at(lead, id)
+    await lead.call('assignRole', { params: { ...params, role: 'owner' }, body: { version, personId: owner.id } })
+    const child = await lead.call('openIncident', { body: { title: 'Another', reason: 'Seen.' } })
+    await world.settle()
+    world.takeMails()
+    await lead.call('makeParent', { params, body: { version: version + 1, reason: 'One cause.', incidentIds: [child.id] } })
+    await world.settle()
+    expect(pagesTo(world, lead, owner, administrator, ...security.members, ...engineering.members).map(mail => mail.to)).toEqual([lead.email])
+    await world.advance({ minutes: 11 })
+    expect(pagesTo(world, lead, owner, administrator, ...security.members, ...engineering.members).map(mail => mail.to)).toEqual([owner.email])
+    await world.advance({ minutes: 30 })
+    expect(pagesTo(world, lead, administrator, ...security.members, ...engineering.members).map(mail => mail.to)).toEqual([administrator.email])
+  })
+})
+
+describe('a suspect', () => {
+  test('of a restricted incident is named by its lead or a lead, and by nobody of an open one', async ({ world }) => {
+    const { lead, suspect, colleague } = await billing(world)
+    const { id } = await lead.call('openIncident', { body: { title: secret, reason: 'Seen.' } })
+    await expect(name(lead, id, suspect)).rejects.toThrow(/not restricted.*Restrict it first/)
+    const turn = async (isRestricted: boolean) => {
+      const { params, version } = await at(lead, id)
+      return lead.call('changeIncident', { params, body: { version, isRestricted, reason: 'It is one of us.' } })
+    }
+    await turn(true)
+    await expect(name(lead, id, lead)).rejects.toMatchObject(refusal('invalid', 'personIds'))
+    const { params, version } = await at(lead, id)
+    await lead.call('setMembers', { params, body: { version, personIds: [lead.id, colleague.id] } })
+    await expect(name(colleague, id, suspect), 'a responder').rejects.toMatchObject(refusal('forbidden'))
+    expect((await name(lead, id, suspect)).suspects).toEqual([{ id: suspect.id, name: suspect.name }])
+    expect((await at(lead, id)).version).toBe((await name(lead, id, suspect)).version)
+    await expect(turn(false)).rejects.toThrow(/has suspects/)
+    await name(lead, id)
+    await turn(false)
+    expect((await suspect.call('incident', { params: { id } })).title).toBe(secret)
+  })
+
+  test('has no part in it from then on, and can be given none', async ({ world }) => {
+    const { lead, suspect, colleague } = await billing(world)
+    const { id } = await open(lead)
+    let { params, version } = await at(lead, id)
+    await lead.call('assignRole', { params: { id, role: 'owner' }, body: { version, personId: suspect.id } })
+    await lead.call('setMembers', { params, body: { version: version + 1, personIds: [lead.id, suspect.id] } })
+    await lead.call('addTask', { params, body: { title: 'Read the logs', assigneeId: suspect.id } })
+    expect(await suspect.call('incident', { params })).toMatchObject({ title: secret })
+    const named = await name(lead, id, suspect)
+    expect(named).toMatchObject({ owner: null, members: [{ id: lead.id }], tasks: [{ assignee: null }], suspects: [{ id: suspect.id }] })
+    version = named.version
+    const refused = refusal('invalid', 'personId')
+    for (const role of ['lead', 'owner', 'communications'] as const)
+      await expect(lead.call('assignRole', { params: { id, role }, body: { version, personId: suspect.id } }), role).rejects.toMatchObject(refused)
+    const personIds = [lead.id, suspect.id]
+    await expect(lead.call('setMembers', { params, body: { version, personIds } })).rejects.toMatchObject(refusal('invalid', 'personIds'))
+    await expect(lead.call('pageIncident', { params, body: { personIds } })).rejects.toMatchObject(refusal('invalid', 'personIds'))
+    await expect(lead.call('addTask', { params, body: { title: 'Read more', assigneeId: suspect.id } })).rejects.toMatchObject(refusal('invalid', 'assigneeId'))
+    await world.settle()
+    expect(world.takeMails().filter(mail => mail.to === suspect.email && mail.purpose !== 'on-call')).toEqual([])
+    await lead.call('assignRole', { params: { id, role: 'owner' }, body: { version, personId: colleague.id } })
+  })
+
+  test('is passed over by schedule, escalation and fallback; a page that they hold goes to the next, and their link leads nowhere', async ({ world }) => {
+    const { lead, engineering, suspect, colleague } = await billing(world)
+    const { id } = await open(lead)
+    await lead.call('pageIncident', { params: { id }, body: { teamId: engineering.team.id } })
+    await world.settle()
+    const token = linkIn(suspect.expectPage(/restricted: Amber Falcon/), '/a/')
+    await suspect.call('acknowledgeByLink', { body: { token } })
+    await world.settle()
+    expect(await lead.call('incident', { params: { id } })).toMatchObject({ owner: { id: suspect.id } })
+    await name(lead, id, suspect)
+    await world.settle()
+    colleague.expectPage(/restricted: Amber Falcon/)
+    const gone = refusal('not-found')
+    for (const act of [
+      () => suspect.call('pageByLink', { body: { token } }),
+      () => suspect.call('acknowledgeByLink', { body: { token } }),
+      () => suspect.call('escalateByLink', { body: { token } }),
+    ])
+      await expect(act()).rejects.toMatchObject(gone)
+    const unknown = await suspect.call('acknowledgeByLink', { body: { token: 'x' } }).catch((error: unknown) => String(error))
+    expect(await suspect.call('acknowledgeByLink', { body: { token } }).catch((error: unknown) => String(error)), 'as one that is none').toBe(unknown)
+    expect((await suspect.call('pages')).items).toEqual([])
+    expect((await suspect.call('myPages')).items).toEqual([])
+    const [page] = (await lead.call('pages')).items
+    for (const route of ['acknowledgePage', 'escalatePage'] as const)
+      await expect(suspect.call(route, { params: { id: page?.id ?? '' } })).rejects.toMatchObject(gone)
+    await expect(lead.call('addResponders', { params: { id: page?.id ?? '' }, body: { personIds: [suspect.id] } })).rejects.toMatchObject(
+      refusal('invalid', 'personIds'),
+    )
+    await world.advance({ hours: 2 })
+    suspect.expectNoPage()
+  })
+
+  test('who is the only one on call does not get the page of an alert that the incident takes in: the fallback does', async ({ world }) => {
+    const security = await world.team({ tiers: 1, escalateAfter: { minutes: 5 }, repeats: 3 })
+    await world.service('billing', security.team)
+    const [lead, administrator, suspect] = [await world.person('lead'), await world.person('administrator'), security.primary]
+    const alert = await world.alert({ title: secret, severity: 'critical', service: 'billing' })
+    suspect.expectPage(new RegExp(secret))
+    const { id } = await open(lead)
+    const settings = (await lead.call('onCall')).find(one => one.team.id === security.team.id)?.settings ?? expect.fail()
+    await lead.call('saveTeamOnCall', { params: { id: security.team.id }, body: { ...settings, progressMinutes: 15 } })
+    await lead.call('escalateAlert', { params: { id: alert.id }, body: { incidentId: id, responsibility: 'us', reason: 'It is theirs.' } })
+    await name(lead, id, suspect)
+    await world.settle()
+    world.takeMails()
+    await world.advance({ hours: 3 })
+    const paged = world.takeMails().filter(mail => mail.purpose === 'page')
+    expect(new Set(paged.map(mail => mail.to))).toEqual(new Set([administrator.email]))
+    expect(JSON.stringify(paged)).not.toContain(secret)
+  })
+
+  test('sees nothing of it anywhere, whatever their role, and does not find out that it exists', async ({ world }) => {
+    const { lead, service } = await billing(world)
+    const suspect = await world.person('administrator', 'Sam')
+    const before = await suspect.call('counters')
+    const body = { name: 'All', scopes: ['incidents:read', 'alerts:read', 'journal:read'], role: 'lead', seesRestricted: true } as const
+    const { secret: key } = await suspect.call('createApiKey', { body: { ...body, scopes: [...body.scopes] } })
+    const byKey = createClient({ origin: world.origin, apiKey: key })
+    const alert = await world.alert({ title: secret, severity: 'low', service: 'billing' })
+    const { id } = await open(lead, [service.id])
+    await lead.call('escalateAlert', { params: { id: alert.id }, body: { incidentId: id, responsibility: 'us', reason: secret } })
+    await lead.call('addNote', { params: { id }, body: { markdown: secret } })
+    await lead.call('addTask', { params: { id }, body: { title: secret } })
+    expect(await byKey('incident', { params: { id } })).toMatchObject({ title: secret })
+    await name(lead, id, suspect)
+    await lead.call('pageIncident', { params: { id }, body: { personIds: [lead.id] } })
+    await world.settle()
+    const gone = refusal('not-found')
+    const [page] = (await lead.call('pages')).items
+    for (const act of [
+      () => suspect.call('incident', { params: { id } }),
+      () => suspect.call('incidentTimeline', { params: { id } }),
+      () => suspect.call('incidentNotes', { params: { id } }),
+      () => suspect.call('alert', { params: { id: alert.id } }),
+      () => suspect.call('page', { params: { id: page?.id ?? '' } }),
+      () => suspect.call('exportIncident', { params: { id } }),
+      () => suspect.call('setSuspects', { params: { id }, body: { version: 1, personIds: [] } }),
+      () => suspect.call('breakGlass', { params: { id }, body: { reason: 'I must know.' } }),
+      () => suspect.call('breakGlass', { params: { id: '1' }, body: { reason: 'I must know.' } }),
+      () => byKey('incident', { params: { id } }),
+    ])
+      await expect(act()).rejects.toMatchObject(gone)
+    const sentenceOf = (which: string) => suspect.call('breakGlass', { params: { id: which }, body: { reason: 'x' } }).catch((error: unknown) => String(error))
+    expect(await sentenceOf(id), 'as one that does not exist').toBe(await sentenceOf(nobody))
+    const shown = [
+      await suspect.call('incidents', { query: { view: 'all' } }),
+      await suspect.call('alerts', { query: { view: 'all' } }),
+      await suspect.call('pages'),
+      await suspect.call('followUps', { query: { view: 'all' } }),
+      await suspect.call('obligations', { query: { view: 'all' } }),
+      await suspect.call('messageLog'),
+      await suspect.call('journal', { query: { limit: 200 } }),
+      await byKey('incidents', { query: { view: 'all' } }),
+      await byKey('journal', { query: { limit: 200 } }),
+    ]
+    for (const text of [secret, 'Amber Falcon', id, 'suspects-set']) expect(JSON.stringify(shown)).not.toContain(text)
+    expect((await suspect.call('counters')).openIncidents).toBe(before.openIncidents)
+    expect(world.takeMails().filter(mail => mail.to === suspect.email && /incident|restricted/i.test(mail.subject))).toEqual([])
+  })
+
+  test('who led it is not its lead any more: the administrators who are none are told by number', async ({ world }) => {
+    const [lead, other] = [await world.person('lead'), await world.person('lead')]
+    const [suspect, administrator] = [await world.person('administrator', 'Sam'), await world.person('administrator')]
+    const { id } = await open(lead)
+    const { params, version } = await at(lead, id)
+    await lead.call('setMembers', { params, body: { version, personIds: [lead.id, other.id] } })
+    await name(other, id, lead, suspect)
+    await world.settle()
+    const told = world.takeMails().filter(mail => mail.purpose === 'page')
+    expect(told.map(mail => [mail.to, mail.subject])).toEqual([[administrator.email, '[CRITICAL] Incident 1 (restricted: Amber Falcon) has no lead']])
+    await expect(lead.call('incident', { params })).rejects.toMatchObject(refusal('not-found'))
+  })
+
+  test('gets no message that was written before and has not left yet', async ({ world }) => {
+    const { lead, suspect } = await billing(world)
+    const { id } = await open(lead)
+    await world.settle()
+    world.takeMails()
+    world.mail.refuse({ code: 451, text: 'try again later' })
+    await lead.call('pageIncident', { params: { id }, body: { personIds: [suspect.id] } })
+    await lead.call('addNote', { params: { id }, body: { markdown: 'Paged him.' } })
+    await world.settle()
+    await name(lead, id, suspect)
+    world.mail.refuse(undefined)
+    await world.advance({ hours: 1 })
+    expect(world.takeMails().filter(mail => mail.to === suspect.email)).toEqual([])
+  })
+})
