@@ -279,3 +279,121 @@ describe('a suspect', () => {
     expect(world.takeMails().filter(mail => mail.to === suspect.email)).toEqual([])
   })
 })
+
+describe('restricting', () => {
+  test('an incident that has a lead is for that lead or a lead, with a reason, and so is lifting it; other leads are told by number', async ({ world }) => {
+    const [lead, other, third] = [await world.person('responder', 'Lena'), await world.person('lead'), await world.person('lead')]
+    const bob = await world.person('responder', 'Bob')
+    const opened = await lead.call('openIncident', { body: { title: secret, reason: 'Seen.' } })
+    expect(opened).toMatchObject({ lead: { id: lead.id }, codename: null })
+    const params = { id: opened.id }
+    const turn = async (person: Person, isRestricted: boolean, more: { reason?: string; codename?: string } = {}) =>
+      person.call('changeIncident', { params, body: { version: (await at(lead, opened.id)).version, isRestricted, ...more } })
+    const reason = 'It is one of us.'
+    await expect(turn(bob, true, { reason })).rejects.toThrow(/Only the lead of this incident.*can restrict it/)
+    await expect(turn(lead, true)).rejects.toMatchObject(refusal('invalid', 'reason'))
+    await expect(turn(lead, true, { reason: ' ' })).rejects.toMatchObject(refusal('invalid', 'reason'))
+    expect(await lead.call('incident', { params })).toMatchObject({ isRestricted: false, version: opened.version })
+    const restricted = await turn(other, true, { reason })
+    expect(restricted).toMatchObject({ isRestricted: true, codename: expect.stringMatching(/^[A-Z][a-z]+ [A-Z][a-z]+$/), lead: { id: lead.id } })
+    expect(restricted.timeline.find(entry => entry.type === 'incident.changed')).toMatchObject({ reason, by: other.name })
+    await world.settle()
+    const told = world.takeMails().filter(mail => mail.purpose === 'incident-restricted')
+    expect(told.map(mail => [mail.to, mail.subject])).toEqual([[third.email, 'Incident 1 is restricted now']])
+    expect(JSON.stringify(told)).not.toMatch(new RegExp(`${secret}|${reason}`))
+    await expect(third.call('incident', { params })).rejects.toMatchObject(refusal('not-found'))
+    await lead.call('setMembers', { params, body: { version: restricted.version, personIds: [other.id, bob.id] } })
+    await expect(turn(bob, false, { reason }), 'a member who does not lead it').rejects.toMatchObject(refusal('forbidden'))
+    await expect(turn(lead, false)).rejects.toMatchObject(refusal('invalid', 'reason'))
+    expect(await turn(lead, false, { reason: 'It was not.' })).toMatchObject({ isRestricted: false })
+    expect(await turn(lead, true, { reason }), 'under the name that it had').toMatchObject({ codename: restricted.codename })
+  })
+
+  test('one that nobody leads is for whoever sees it, and the administrators are told that nobody does', async ({ world }) => {
+    const { service, security } = await billing(world)
+    const [reporter, administrator] = [await world.person('responder', 'Rita'), await world.person('administrator')]
+    const { id, version } = await reporter.call('openIncident', { body: { title: secret, reason: 'Seen.', serviceIds: [service.id] } })
+    await world.settle()
+    world.takeMails()
+    await reporter.call('changeIncident', { params: { id }, body: { version, isRestricted: true, codename: 'Amber Falcon', reason: 'It is one of us.' } })
+    await world.settle()
+    expect(pagesTo(world, administrator, reporter).map(mail => mail.subject)).toEqual(['[CRITICAL] Incident 1 (restricted: Amber Falcon) has no lead'])
+    // Who was paged before it was restricted may still answer, and leads it.
+    await security.primary.call('acknowledgePage', { params: { id: (await security.primary.call('pages')).items[0]?.id ?? '' } })
+    await world.settle()
+    expect((await reporter.call('incident', { params: { id } })).lead).toMatchObject({ id: security.primary.id })
+    await world.advance({ hours: 1 })
+    expect(pagesTo(world, administrator)).toEqual([])
+  })
+})
+
+describe('an administrator', () => {
+  test('without need-to-know sees a restricted incident only by breaking the glass, for a day, and the lead reviews it', async ({ world }) => {
+    const { lead, service } = await billing(world)
+    const administrator = await world.person('administrator', 'Ada')
+    const { id, number } = await open(lead, [service.id])
+    const params = { id }
+    await expect(administrator.call('incident', { params })).rejects.toMatchObject(refusal('not-found'))
+    expect((await administrator.call('incidents', { query: { view: 'all' } })).items).toEqual([])
+    expect(JSON.stringify((await administrator.call('journal', { query: { limit: 200 } })).items)).not.toContain(secret)
+    for (const [person, kind] of [
+      [await world.person('lead'), 'forbidden'],
+      [administrator, 'invalid'],
+    ] as const)
+      await expect(person.call('breakGlass', { params, body: { reason: '' } })).rejects.toMatchObject(refusal(kind))
+    await world.settle()
+    world.takeMails()
+    const seen = await administrator.call('breakGlass', { params: { id: String(number) }, body: { reason: 'Its lead is in hospital.' } })
+    expect(seen).toMatchObject({ id, title: secret, tasks: [{ title: 'Review the emergency access of Ada', assignee: { id: lead.id } }] })
+    expect(seen.timeline.find(entry => entry.type === 'incident.glass-broken')).toMatchObject({
+      ...{ by: 'Ada', reason: 'Its lead is in hospital.' },
+      sentence: 'Opened the restricted incident by emergency access, until Nov 24, 08:00 UTC',
+    })
+    await expect(administrator.call('breakGlass', { params, body: { reason: 'Again.' } })).rejects.toMatchObject(refusal('conflict'))
+    await world.settle()
+    expect(pagesTo(world, lead, administrator).map(mail => [mail.to, mail.subject])).toEqual([
+      [lead.email, '[CRITICAL] Incident 1 (restricted: Amber Falcon): opened by emergency access'],
+    ])
+    await administrator.call('incident', { params })
+    expect((await lead.call('incident', { params })).timeline.map(entry => `${entry.by}: ${entry.sentence}`)).toContain('Ada: Viewed the restricted incident')
+    await world.advance({ hours: 23, minutes: 59 })
+    expect((await administrator.call('incident', { params })).id).toBe(id)
+    await world.advance({ minutes: 2 })
+    await expect(administrator.call('incident', { params })).rejects.toMatchObject(refusal('not-found'))
+    expect((await lead.call('incident', { params })).timeline.map(entry => entry.sentence)).toContain('Emergency access of Ada ended')
+  })
+
+  test('loses emergency access when they are removed, and keeps what they are given instead', async ({ world }) => {
+    const { lead } = await billing(world)
+    const administrator = await world.person('administrator', 'Ada')
+    const { id } = await open(lead)
+    const params = { id }
+    await administrator.call('breakGlass', { params, body: { reason: 'I must.' } })
+    const members = async (...personIds: string[]) => lead.call('setMembers', { params, body: { version: (await at(lead, id)).version, personIds } })
+    await members(lead.id)
+    await expect(administrator.call('incident', { params })).rejects.toMatchObject(refusal('not-found'))
+    await members(lead.id, administrator.id)
+    await world.advance({ days: 2 })
+    expect((await administrator.call('incident', { params })).id).toBe(id)
+  })
+
+  test('breaks no glass of an incident that is open to them, or that there is none of, nor does a service account', async ({ world }) => {
+    const administrator = await world.person('administrator')
+    const { id } = await administrator.call('openIncident', { body: { title: 'Odd', reason: 'Seen.' } })
+    await expect(administrator.call('breakGlass', { params: { id }, body: { reason: 'x' } })).rejects.toMatchObject(refusal('conflict'))
+    for (const which of [nobody, '77']) {
+      const broken = administrator.call('breakGlass', { params: { id: which }, body: { reason: 'x' } })
+      await expect(broken).rejects.toMatchObject(refusal('not-found'))
+    }
+    for (const which of ['x', '0', '-1', '99999999999'])
+      await expect(administrator.call('breakGlass', { params: { id: which }, body: { reason: 'x' } }), which).rejects.toMatchObject(refusal('invalid', 'id'))
+    const scopes = ['incidents:read', 'incidents:write'] as const
+    const { secret: key } = await administrator.call('createApiKey', { body: { name: 'Bot', role: 'administrator', scopes: [...scopes] } })
+    const bot = createClient({ origin: world.origin, apiKey: key })
+    for (const act of [
+      () => bot('breakGlass', { params: { id }, body: { reason: 'x' } }),
+      () => bot('setSuspects', { params: { id }, body: { version: 1, personIds: [] } }),
+    ])
+      await expect(act()).rejects.toMatchObject(refusal('forbidden'))
+  })
+})

@@ -905,12 +905,12 @@ describe('a page', () => {
     const { first, lead } = await teamWith(world, [tier(0)])
     const stranger = await world.person()
     const [service] = await lead.call('services')
-    await lead.call('openIncident', { body: { title: 'Secret', reason: 'Suspicion.', serviceIds: [service?.id ?? ''], isRestricted: true } })
+    const { id } = await lead.call('openIncident', { body: { title: 'Secret', reason: 'Suspicion.', serviceIds: [service?.id ?? ''], isRestricted: true } })
+    await lead.call('pageIncident', { params: { id }, body: { personIds: [first.id] } })
     await world.settle()
     first.expectPage(/restricted/)
     expect((await stranger.call('pages')).items).toEqual([])
-    const administrator = await world.person('administrator')
-    const [page] = (await administrator.call('pages')).items
+    const [page] = (await lead.call('pages')).items
     for (const command of ['acknowledgePage', 'escalatePage', 'page'] as const)
       await expect(stranger.call(command, { params: { id: page?.id ?? '' } })).rejects.toThrow(/page/)
   })

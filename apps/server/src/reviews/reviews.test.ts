@@ -284,7 +284,7 @@ describe('updating a follow-up action', () => {
     }
     await world.advance({ days: 4, hours: 1 })
     expectTen()
-    await lead.call('changeIncident', { params, body: { version: await version(), isRestricted: false } })
+    await lead.call('changeIncident', { params, body: { version: await version(), isRestricted: false, reason: 'It is known.' } })
     await leave(lead)
     await world.advance({ days: 7 })
     expectTen()
