@@ -94,6 +94,17 @@ describe('a restricted incident', () => {
     await world.advance({ minutes: 16 })
     await member.call('incidentTimeline', { params })
     expect(await reads(), 'its timeline alone, too').toHaveLength(3)
+    const alert = await world.alert()
+    await lead.call('escalateAlert', { params: { id: alert.id }, body: { incidentId: params.id, responsibility: 'us', reason: 'It is theirs.' } })
+    for (const [n, read] of [
+      () => member.call('alert', { params: { id: alert.id } }),
+      () => member.call('alertMatches', { params: { id: alert.id } }),
+      () => member.call('review', { params }),
+    ].entries()) {
+      await world.advance({ minutes: 16 })
+      await read()
+      expect(await reads(), 'what belongs to it, too').toHaveLength(4 + n)
+    }
   })
 })
 

@@ -1,10 +1,8 @@
 import { incidentRoutes as routes } from '@tocsin/api'
 import { eq, sql } from 'drizzle-orm'
-import { type AppContext, type Bindings, type Caller, command, numberIn, query, uuidIn } from '../access/index.ts'
+import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
 import { teams } from '../directory/index.ts'
-import { record, wasRecorded } from '../journal/index.ts'
-import { addMinutes } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
@@ -14,7 +12,7 @@ import { addNote, changeNote, listNotes } from './notes.ts'
 import { escalateAlert, openIncident } from './open.ts'
 import { makeParent } from './parent.ts'
 import { listIncidents, readIncident } from './read.ts'
-import { setAffectedCustomers, setAffectedServices } from './scope.ts'
+import { leaveLeads, setAffectedCustomers, setAffectedServices } from './scope.ts'
 import { addTask, approveTask, changeTask } from './tasks.ts'
 import { listTimeline } from './timeline.ts'
 import {
@@ -39,12 +37,6 @@ export { incidentCustomers, incidents } from './tables.ts'
 export { selectionOf, wholeTimeline } from './timeline.ts'
 export { ClosingConditions, DeclarationEffects } from './transitions.ts'
 
-/** Reading a restricted incident is recorded: once a quarter of an hour, because an open page reads again with every change. */
-async function recordRead(tx: Tx, caller: Caller, id: string): Promise<void> {
-  const entry = { actor: caller.actor, type: 'incident.read', subject: { kind: 'incident', id } } as const
-  if (!(await wasRecorded(tx, { ...entry, since: addMinutes(tx.now, -15) }))) await record(tx, { ...entry, within: id })
-}
-
 /** `conditions` collects what other modules have against closing an incident, `effects` what they do when it is declared, or what they look at changes. */
 export function openIncidents(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects): Bindings {
   defineVisibility(context)
@@ -59,6 +51,7 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     union all select parent.id from incidents parent where parent.number = ${numberIn(sql`(${data} ->> 'by')`)}`,
   )
   defineWorkload(context)
+  context.departures.add((tx, _actor, personId) => leaveLeads(tx, context, personId))
   context.jobs.register(emergencyAccessJob, { run: (tx, { incidentId, personId }) => endEmergencyAccess(tx, incidentId, personId) })
   context.readers.react('incidents', {
     'page.acknowledged': async (tx, entry) => {
@@ -78,17 +71,17 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     query(routes.incidents, (reader, { caller, query }) => listIncidents(reader, context, caller, query)),
     command(routes.incident, async (tx, { caller, params }) => {
       const incident = await read(tx, caller, params.id)
-      if (incident.isRestricted) await recordRead(tx, caller, params.id)
+      await recordRestrictedRead(tx, context, caller, params.id)
       return incident
     }),
     command(routes.incidentTimeline, async (tx, { caller, params, query }) => {
-      const { incident, page } = await listTimeline(tx, context, caller, params.id, query)
-      if (incident.isRestricted) await recordRead(tx, caller, params.id)
+      const page = await listTimeline(tx, context, caller, params.id, query)
+      await recordRestrictedRead(tx, context, caller, params.id)
       return page
     }),
     command(routes.incidentNotes, async (tx, { caller, params, query }) => {
-      const { incident, page } = await listNotes(tx, context, caller, params.id, query)
-      if (incident.isRestricted) await recordRead(tx, caller, params.id)
+      const page = await listNotes(tx, context, caller, params.id, query)
+      await recordRestrictedRead(tx, context, caller, params.id)
       return page
     }),
     command(routes.openIncident, async (tx, { caller, body }) => read(tx, caller, await openIncident(tx, context, caller, body))),

@@ -84,6 +84,12 @@ describe('a restricted incident pages', () => {
     await assign(lead.id)
     await world.advance({ hours: 1 })
     expect(pagesTo(world, administrator)).toEqual([])
+    await administrator.call('changePerson', { params: { id: lead.id }, body: { isActive: false } })
+    await world.settle()
+    expect(
+      pagesTo(world, administrator).map(mail => mail.subject),
+      'who has left leads nothing',
+    ).toEqual([told?.subject])
   })
 
   test('its lead about what is due, then the others with a role in it, and never the rota', async ({ world }) => {

@@ -137,6 +137,6 @@ describe('pages within a restricted incident', () => {
     const reader = context.database.reader()
     const { ids, lines } = await context.workload.openIncidents(reader, team.id, { personId: primary.id, role: 'responder', needToKnow: 'own' })
     expect(ids, 'who may not see it by then gets the handoff without it').toEqual([incident.id])
-    expect(lines).toEqual([`Incident ${incident.number}, no severity yet, suspected: restricted; open it in Tocsin`])
+    expect(lines).toEqual([`Incident ${incident.number}, no severity yet, suspected: restricted (${incident.codename}); open it in Tocsin`])
   })
 })

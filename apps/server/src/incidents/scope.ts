@@ -1,5 +1,5 @@
-import { asc, eq } from 'drizzle-orm'
-import type { AppContext, Caller } from '../access/index.ts'
+import { and, asc, eq, ne } from 'drizzle-orm'
+import { type AppContext, type Caller, findPerson } from '../access/index.ts'
 import { customers, firstSecurityTeam, listCustomers, listServices, listTeams, services } from '../directory/index.ts'
 import { record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
@@ -8,7 +8,7 @@ import { conflict, invalid } from '../kernel/problems.ts'
 import { restrictedName, restrictedSummary } from '../notify/index.ts'
 import { pagePeople, pageTeam, resolvePagesAbout } from '../paging/index.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
-import { incidentCustomers, incidentServices } from './tables.ts'
+import { incidentCustomers, incidentServices, incidents } from './tables.ts'
 import type { DeclarationEffects } from './transitions.ts'
 
 interface Listed {
@@ -112,12 +112,22 @@ async function pageByRota(tx: Tx, context: AppContext, incident: IncidentRow, te
   return pageTeam(tx, context, { ...page, teamId, severity: 'high' })
 }
 
+/** Somebody leaves who leads restricted incidents. */
+export async function leaveLeads(tx: Tx, context: AppContext, personId: string): Promise<void> {
+  const left = await tx.db
+    .select()
+    .from(incidents)
+    .where(and(eq(incidents.leadId, personId), eq(incidents.isRestricted, true), ne(incidents.status, 'closed')))
+    .orderBy(asc(incidents.number))
+  for (const incident of left) await watchForLead(tx, context, incident)
+}
+
 const noLeadTopic = 'no-lead'
 
-/** A restricted incident pages nobody by rota: while nobody leads it, the administrators are told by its number, so that one of them names a lead. */
+/** A restricted incident pages nobody by rota: while nobody who is still here leads it, the administrators are told by its number, so that one of them names a lead. */
 export async function watchForLead(tx: Tx, context: AppContext, incident: IncidentRow): Promise<void> {
-  if (!incident.isRestricted || incident.leadId !== null || incident.status === 'closed')
-    return resolvePagesAbout(tx, context, system, incident.id, noLeadTopic)
+  const lead = incident.leadId === null ? undefined : await findPerson(tx, incident.leadId)
+  if (!incident.isRestricted || lead?.isActive || incident.status === 'closed') return resolvePagesAbout(tx, context, system, incident.id, noLeadTopic)
   const page = pageOf(incident, { title: '', brief: ' has no lead', summary: '' })
   await pagePeople(tx, context, {
     ...{ ...page, personIds: [], topic: noLeadTopic, severity: 'critical' },

@@ -15,7 +15,7 @@ import { newId } from '../kernel/ids.ts'
 import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { changedMeanwhile, conflict, notFound } from '../kernel/problems.ts'
-import { assertSecondPerson } from '../notify/index.ts'
+import { assertSecondPerson, restrictedName } from '../notify/index.ts'
 import { condense, rankOf } from './condense.ts'
 import { followUpRecord, reviewRecord } from './records.ts'
 import { type Finding, followUps, type requiringRules, reviewRequirements, reviews } from './tables.ts'
@@ -383,7 +383,8 @@ export async function remindOwner(tx: Tx, context: AppContext, id: string): Prom
   const { followUp, incident } = found
   const isSuspect = (await context.visibility.suspectsOf(tx, [incident.id])).get(incident.id)?.has(found.owner.id) === true
   const isAway = isSuspect || !found.owner.isActive
-  const left = isAway ? `Its owner, ${found.owner.name}, ${isSuspect ? 'is a suspect' : 'has left'}. It needs another owner.\n` : ''
+  // A mail is read by others than those who may see the incident: it names no suspect.
+  const left = isAway ? `Its owner${isSuspect ? '' : `, ${found.owner.name},`} has left. It needs another owner.\n` : ''
   for (const person of isAway ? await insteadOf(tx, incident) : [found.owner])
     await context.messenger.post(tx, {
       channel: 'email',
@@ -392,7 +393,7 @@ export async function remindOwner(tx: Tx, context: AppContext, id: string): Prom
       purposeId: id,
       withinId: incident.id,
       subject: `Follow-up action due: incident ${incident.number}`,
-      body: `${incident.isRestricted ? 'Follow-up action of a restricted incident' : followUp.title}\n\nIt was due on ${followUp.dueOn} and is ${followUp.state === 'done' ? 'done, but not yet verified as effective' : 'open'}.\n${left}${context.messenger.origin}/follow-ups\n`,
+      body: `${incident.isRestricted ? `Follow-up action. ${restrictedName(incident)}` : followUp.title}\n\nIt was due on ${followUp.dueOn} and is ${followUp.state === 'done' ? 'done, but not yet verified as effective' : 'open'}.\n${left}${context.messenger.origin}/follow-ups\n`,
       isDemo: person.isDemo,
     })
   const nextWeek = new Date(Date.parse(tx.now) + 7 * 86_400_000).toISOString().slice(0, 10)
