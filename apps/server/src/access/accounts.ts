@@ -302,7 +302,10 @@ export async function changePerson(
       name: before.name,
       ...differing,
       ...(change.reason === undefined ? {} : { reason: change.reason }),
-      before: { role: before.role, isActive: before.isActive, isExecutive: before.isExecutive },
+      before: {
+        ...{ role: before.role, isActive: before.isActive },
+        ...(differing.isExecutive === undefined ? {} : { isExecutive: before.isExecutive }),
+      },
     },
   })
   const happened = [

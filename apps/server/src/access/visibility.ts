@@ -42,7 +42,7 @@ type Incidents = (id: Column) => SQL
 
 /** Who may see restricted incidents. */
 interface NeedToKnow {
-  /** The condition under which `viewer` may see the incident whose ID stands in a column. */
+  /** The condition under which `viewer` may see the incident whose ID stands in a column: no suspect may. */
   readonly maySee: Rule
   /** Selects the IDs of the people who are to see nothing of an incident, whatever their role: its suspects. */
   readonly suspects: Incidents
@@ -91,7 +91,7 @@ export class Visibility {
 
   /** The condition for rows that belong to the incident in `column`, or to none. */
   condition(viewer: Viewer, column: Column): SQL {
-    return sql`(${column} is null or (${this.#needToKnow.maySee(viewer, column)} and not ${this.isSuspect(viewer, column)}))`
+    return sql`(${column} is null or ${this.#needToKnow.maySee(viewer, column)})`
   }
 
   /** The condition that the viewer, or who made their key, is a suspect of the incident in `column`. */

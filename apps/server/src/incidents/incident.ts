@@ -14,7 +14,8 @@ export type IncidentRow = typeof incidents.$inferSelect
  */
 export function defineVisibility(context: AppContext): void {
   context.visibility.define({
-    maySee: (viewer, id) => sql`not exists (select 1 from incidents guarded where guarded.id = ${id} and guarded.is_restricted and not ${hasPart(viewer)})`,
+    maySee: (viewer, id) => sql`not exists (select 1 from incidents guarded where guarded.id = ${id} and guarded.is_restricted and (not ${hasPart(viewer)}
+      or exists (select 1 from incident_suspects suspect where suspect.incident_id = guarded.id and suspect.person_id = ${viewer.personId}::uuid)))`,
     suspects: id => sql`select suspect.person_id from incident_suspects suspect where suspect.incident_id = ${id}`,
   })
 }

@@ -189,6 +189,22 @@ describe('a suspect', () => {
     suspect.expectNoPage()
   })
 
+  test('who has acknowledged two pages about the same leaves one behind, that escalates', async ({ world }) => {
+    const { lead, engineering, suspect, colleague } = await billing(world)
+    const { id } = await open(lead)
+    for (let n = 0; n < 2; n += 1) {
+      await lead.call('pageIncident', { params: { id }, body: { teamId: engineering.team.id } })
+      const [page] = (await lead.call('pages')).items
+      await suspect.call('acknowledgePage', { params: { id: page?.id ?? '' } })
+    }
+    await world.settle()
+    world.takeMails()
+    await name(lead, id, suspect)
+    await world.settle()
+    expect((await lead.call('pages')).items.map(page => page.state).toSorted()).toEqual(['resolved', 'triggered'])
+    expect(pagesTo(world, suspect, colleague).map(mail => mail.to)).toEqual([colleague.email])
+  })
+
   test('who is the only one on call does not get the page of an alert that the incident takes in: the fallback does', async ({ world }) => {
     const security = await world.team({ tiers: 1, escalateAfter: { minutes: 5 }, repeats: 3 })
     await world.service('billing', security.team)

@@ -355,6 +355,31 @@ export async function mergeIntoTwin(tx: Tx, pageId: string): Promise<string | un
   return same.id
 }
 
+/** A page that nobody has answered. */
+const unanswered: Partial<typeof pages.$inferInsert> = {
+  ...{ state: 'triggered', acknowledgedById: null, acknowledgedAt: null, acknowledgements: [], snoozedUntil: null, progressAt: null },
+}
+
+/**
+ * Escalates pages anew from the first level, whoever has answered them: in as many statements for many as for one. Of several about exactly the same one
+ * continues: the one that escalates already, or the latest. @returns the others, which are to be resolved
+ */
+export async function escalateAnew(tx: Tx, context: AppContext, pageIds: readonly string[]): Promise<string[]> {
+  if (pageIds.length === 0) return []
+  const { rows } = await tx.db.execute<{ id: string }>(sql`
+    select page.id from pages page where page.id = any(${sql.param([...pageIds])}::uuid[]) and page.state <> 'triggered' and exists (
+      select 1 from pages other where other.key = page.key and other.id <> page.id
+        and (other.state = 'triggered' or (other.id = any(${sql.param([...pageIds])}::uuid[]) and other.id > page.id)))`)
+  const others = rows.map(({ id }) => id)
+  const fresh = pageIds.filter(id => !others.includes(id))
+  await tx.db
+    .update(pages)
+    .set({ ...unanswered, levelIndex: 0, progress: null })
+    .where(inArray(pages.id, fresh))
+  await escalatePages(tx, context, fresh)
+  return others
+}
+
 /**
  * Restarts the escalation of a page at once, at the first level or at the one after the level that it is at. Where another page about exactly the same
  * already escalates, that one continues.
@@ -364,7 +389,7 @@ export async function restartEscalation(tx: Tx, context: AppContext, pageId: str
   const place = from === 'first' ? { levelIndex: 0, progress: null } : {}
   await tx.db
     .update(pages)
-    .set({ state: 'triggered', ...place, acknowledgedById: null, acknowledgedAt: null, acknowledgements: [], snoozedUntil: null, progressAt: null })
+    .set({ ...unanswered, ...place })
     .where(eq(pages.id, pageId))
   await escalatePages(tx, context, [pageId])
 }

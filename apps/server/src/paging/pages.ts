@@ -11,7 +11,17 @@ import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { restrictedName, restrictedSummary } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
-import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, mergeIntoTwin, ofPage, type PageRow, restartEscalation } from './escalation.ts'
+import {
+  escalateAnew,
+  escalateJob,
+  escalatePages,
+  escalationKey,
+  firstPersonMinutes,
+  mergeIntoTwin,
+  ofPage,
+  type PageRow,
+  restartEscalation,
+} from './escalation.ts'
 import { cancelBundles, notifyPeople } from './notifications.ts'
 import { pageNotifications, pages, unacknowledged } from './tables.ts'
 
@@ -374,7 +384,12 @@ export async function takePagesFrom(tx: Tx, context: AppContext, incidentId: str
     held.map(({ id }) => id),
   )
   await cancel(tx, ...held.flatMap(({ id }) => [wakeKey(id), ...personIds.map(personId => `reach:${id}:${personId}`)]))
-  for (const { id } of held) await restartEscalation(tx, context, id, 'first')
+  const others = await escalateAnew(
+    tx,
+    context,
+    held.map(({ id }) => id),
+  )
+  await resolvePages(tx, context, system, inArray(pages.id, others))
 }
 
 /** Resolves every page about a subject, or about one topic of it. */
