@@ -85,7 +85,7 @@ export async function fillRestricted(world: World): Promise<Canaries> {
   let incident = await lead.call('openIncident', { body: { title: `${canary} incident`, reason: canary } })
   const params = { id: incident.id }
   const before = await lead.call('addNote', { params, body: { markdown: `${canary} note` } })
-  incident = await lead.call('changeIncident', { params, body: { version: before.version, isRestricted: true } })
+  incident = await lead.call('changeIncident', { params, body: { version: before.version, isRestricted: true, reason: canary } })
   const inIt = alerts.filter(one => one.id !== hushed.id)
   for (const { id } of inIt) await lead.call('escalateAlert', { params: { id }, body: { incidentId: params.id, responsibility: 'us', reason: canary } })
   const twin = await world.alert({ title: 'Known twin' })

@@ -115,6 +115,13 @@ export class World {
     return this.signIn({ id, name, email })
   }
 
+  /** Somebody whom an administrator has marked as an executive. */
+  async executive(role: Role = 'responder', name?: string): Promise<Person> {
+    const person = await this.person(role, name)
+    await this.server.context.database.transaction(tx => tx.db.update(people).set({ isExecutive: true }).where(eq(people.id, person.id)))
+    return person
+  }
+
   /** Another session of somebody, such as after theirs were ended. */
   async signIn({ id, name, email }: Pick<Person, 'id' | 'name' | 'email'>): Promise<Person> {
     const token = randomSecret()

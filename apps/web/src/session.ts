@@ -1,4 +1,4 @@
-import { includesRole, type Me, type Role } from '@tocsin/api'
+import { type Incident, includesRole, type Me, type Role } from '@tocsin/api'
 import { useApi } from './api.ts'
 
 /** Who is signed in: undefined while that is not known, null for nobody. */
@@ -18,4 +18,10 @@ export function useHasSessionEnded(): boolean {
 export function useMay(role: Role): boolean {
   const me = useMe()
   return me ? includesRole(me.person.role, role) : false
+}
+
+/** True when the signed-in person leads an incident, or has the role lead or above. */
+export function useMayLead(incident: Pick<Incident, 'lead'>): boolean {
+  const me = useMe()
+  return me ? includesRole(me.person.role, 'lead') || incident.lead?.id === me.person.id : false
 }

@@ -66,6 +66,7 @@ test('details and severity: a save under which somebody else has saved is refuse
       version: await version(),
       summary: 'The attacker is an employee',
       isRestricted: true,
+      reason: 'It is one of us.',
       dataTouched: { customerData: 'yes', personalData: 'unknown', description: 'Invoices' },
     },
   })
@@ -235,6 +236,7 @@ test('who may not do it sees no button for it: an observer, and everybody once t
   expect(await cards(observer)).toEqual([])
   // A responder who is not the executive sponsor may approve neither the decision nor the notice that is their own.
   expect(await cards(primary)).toEqual(['Edit'])
+  await administrator.call('changePerson', { params: { id: primary.id }, body: { isExecutive: true } })
   await administrator.call('assignRole', { params: { ...params, role: 'executive' }, body: { version: await version(), personId: primary.id } })
   expect(await cards(primary)).toEqual(['Approve', 'Edit'])
 

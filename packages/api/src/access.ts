@@ -20,6 +20,7 @@ export const Person = z
     role: RoleName,
     isActive: z.boolean(),
     isDemo: z.boolean(),
+    isExecutive: z.boolean().describe('Can be the executive sponsor of an incident'),
     hasSecondFactor: z.boolean(),
     createdAt: At,
   })
@@ -320,13 +321,14 @@ export const accessRoutes = {
   changePerson: route({
     method: 'PATCH',
     path: '/api/v1/people/{id}',
-    summary: 'Change a person’s role, deactivate them, or reset their second factor',
+    summary: 'Change a person’s role, mark them as an executive, deactivate them, or reset their second factor',
     access: atLeast('administrator'),
     needsRecentFactor: true,
     params: IdParams,
     body: z.object({
       role: RoleName.optional(),
       isActive: z.boolean().optional(),
+      isExecutive: z.boolean().optional().describe('Whether they can be the executive sponsor of an incident'),
       resetSecondFactor: z.boolean().optional(),
       reason: Text(500).optional().describe('Kept in the audit log'),
     }),

@@ -92,10 +92,11 @@ export const alertRoutes = {
   alert: route({
     method: 'GET',
     path: '/api/v1/alerts/{id}',
-    summary: 'Get an alert',
+    summary: 'Get an alert; access to a restricted incident is kept in the audit log',
     access: atLeast('observer', 'alerts:read'),
     params: IdParams,
     reply: Alert,
+    isReadRecorded: true,
   }),
   acknowledgeAlert: route({
     method: 'POST',

@@ -251,7 +251,9 @@ export const detectionRoutes = {
   alertMatches: route({
     method: 'GET',
     path: '/api/v1/alerts/{id}/matches',
-    summary: 'List the latest events that matched for an alert, with the fields that the rule selects',
+    summary:
+      'List the latest events that matched for an alert, with the fields that the rule selects; access to a restricted incident is kept in the audit log',
+    isReadRecorded: true,
     access: atLeast('observer', 'alerts:read'),
     params: IdParams,
     reply: z.array(

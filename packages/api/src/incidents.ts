@@ -98,7 +98,9 @@ export const Incident = IncidentSummary.extend({
   severityWhy: z.string().nullable().describe('The criteria that determined the severity, as text'),
   communications: Reference.nullable(),
   executive: Reference.nullable(),
+  codename: z.string().nullable().describe('What messages call the incident while it is restricted'),
   members: z.array(Reference).describe('Who can see the restricted incident in addition to its roles'),
+  suspects: z.array(Reference).describe('Who can see nothing of the restricted incident, whatever their role'),
   approximateUsers: z.number().nullable(),
   dataTouched: DataTouched,
   monitorUntil: Day.nullable(),
@@ -123,6 +125,8 @@ export const ClassDefinition = z
 
 const Reason = Text(8_000).describe('Reason; kept in the audit log')
 const Transition = z.object({ version: Version, reason: Reason })
+const Codename = Line(60).describe('What messages call the incident while it is restricted; one is chosen if omitted')
+const IdOrNumber = z.union([Id, z.string().regex(/^[1-9][0-9]{0,8}$/)], 'must be the ID or the number of an incident')
 
 export const incidentRoutes = {
   incidents: route({
@@ -164,6 +168,7 @@ export const incidentRoutes = {
       serviceIds: z.array(Id).max(100).default([]),
       alertIds: z.array(Id).max(100).default([]),
       isRestricted: z.boolean().default(false),
+      codename: Codename.optional(),
     }),
     reply: Incident,
     status: 201,
@@ -191,7 +196,9 @@ export const incidentRoutes = {
       responsibility: Responsibility.optional(),
       approximateUsers: z.number().int().min(0).max(10_000_000_000).nullable().optional(),
       dataTouched: DataTouched.optional(),
-      isRestricted: z.boolean().optional(),
+      isRestricted: z.boolean().optional().describe('With a reason. Of an incident that has a lead, by that lead or somebody with the role lead'),
+      codename: Codename.optional(),
+      reason: Reason.optional(),
     }),
     reply: Incident,
   }),
@@ -241,10 +248,38 @@ export const incidentRoutes = {
     body: z.object({ version: Version, personIds: z.array(Id).max(200) }),
     reply: Incident,
   }),
+  setSuspects: route({
+    method: 'PUT',
+    path: '/api/v1/incidents/{id}/suspects',
+    summary: 'Set who can see nothing of a restricted incident, is not paged about it and holds no role in it, whatever their role; they are not told',
+    access: atLeast('responder'),
+    params: IdParams,
+    body: z.object({ version: Version, personIds: z.array(Id).max(50) }),
+    reply: Incident,
+  }),
+  pageIncident: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/page',
+    summary: 'Page people, or the on-call of a team, about an incident; people named for a restricted incident can see it from then on',
+    access: atLeast('responder'),
+    params: IdParams,
+    body: z.object({ personIds: z.array(Id).max(50).default([]), teamId: Id.optional() }),
+    reply: Incident,
+  }),
+  breakGlass: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/break-glass',
+    summary: 'Get access to a restricted incident for 24 hours; its lead is paged, and a task to review the access is added',
+    access: atLeast('administrator'),
+    needsRecentFactor: true,
+    params: z.object({ id: IdOrNumber }),
+    body: z.object({ reason: Reason }),
+    reply: Incident,
+  }),
   setAffectedServices: route({
     method: 'PUT',
     path: '/api/v1/incidents/{id}/services',
-    summary: 'Set the affected services, each with a reason; the engineering team of each added service is paged',
+    summary: 'Set the affected services, each with a reason; the engineering team of each added service is paged, unless the incident is restricted',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: z.object({ version: Version, services: z.array(z.object({ id: Id, basis: Text(1_000) })).max(200) }),

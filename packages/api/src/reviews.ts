@@ -41,10 +41,11 @@ export const reviewRoutes = {
   review: route({
     method: 'GET',
     path: '/api/v1/incidents/{id}/review',
-    summary: 'Get the post-incident review of an incident, if it was started',
+    summary: 'Get the post-incident review of an incident, if it was started; access to a restricted incident is kept in the audit log',
     access: atLeast('observer', 'incidents:read'),
     params: IdParams,
     reply: z.object({ review: Review.nullable(), isRequired: z.boolean(), because: z.string() }),
+    isReadRecorded: true,
   }),
   startReview: route({
     method: 'POST',

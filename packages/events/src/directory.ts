@@ -20,15 +20,17 @@ const PersonChange = z.strictObject({
   name: z.string().optional(),
   role: Role.optional(),
   isActive: z.boolean().optional(),
+  isExecutive: z.boolean().optional(),
   resetSecondFactor: z.boolean().optional(),
   reason: z.string().optional(),
-  before: z.strictObject({ role: Role, isActive: z.boolean() }),
+  before: z.strictObject({ role: Role, isActive: z.boolean(), isExecutive: z.boolean().optional() }),
 })
 
-function personChanged({ name = 'a person', role, isActive, resetSecondFactor }: z.output<typeof PersonChange>): string {
+function personChanged({ name = 'a person', role, isActive, isExecutive, resetSecondFactor }: z.output<typeof PersonChange>): string {
   const changes = [
     ...(role === undefined ? [] : [`role ${role}`]),
     ...(isActive === undefined ? [] : [isActive ? 'reactivated' : 'deactivated']),
+    ...(isExecutive === undefined ? [] : [isExecutive ? 'marked as an executive' : 'no longer marked as an executive']),
     ...(resetSecondFactor ? ['second factor reset'] : []),
   ]
   return changes.length === 0 ? `Changed ${name}` : `Changed ${name}: ${list(changes, '')}`

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { event } from './event.ts'
-import { Basis, Count, Day, Digest, Id, IncidentSeverity, Instant, Nothing, Responsibility } from './vocabulary.ts'
+import { Basis, Count, Day, Digest, Id, IncidentSeverity, Instant, Named, Nothing, Responsibility } from './vocabulary.ts'
 import { few, when, words } from './words.ts'
 
 const Status = z.enum(['suspected', 'declared', 'contained', 'eradicated', 'recovered', 'closed'])
@@ -26,8 +26,10 @@ const Facts = z.strictObject({
     .strictObject({ customerData: z.enum(['unknown', 'no', 'yes']), personalData: z.enum(['unknown', 'no', 'yes']), description: z.string() })
     .optional(),
   isRestricted: z.boolean().optional(),
+  codename: z.string().nullable().optional(),
 })
-const FactsChange = z.strictObject({ ...Facts.shape, before: Facts })
+/** `reason`: why it was restricted, or is not any more. */
+const FactsChange = z.strictObject({ ...Facts.shape, reason: z.string().optional(), before: Facts })
 
 /** What a list of what is affected was before, with names and bases. Entries of version 1 had IDs alone. */
 const AffectedBefore = z.array(z.strictObject({ id: Id, name: z.string().nullable(), basis: z.string().nullable() }))
@@ -53,13 +55,17 @@ function difference(after: readonly z.output<typeof Affected>[], before: z.outpu
   return parts.length > 0 ? parts.join('; ') : 'nothing differs'
 }
 
+/** The names of those in a list of people that are not in another. */
+const without = (all: readonly z.output<typeof Named>[], others: readonly z.output<typeof Named>[]) =>
+  all.filter(({ id }) => !others.some(other => other.id === id)).map(({ name }) => name)
+
 /** `incident 2`, `alerts 3, 4`, or nothing. */
 const numbered = (noun: string, numbers: readonly number[]) =>
   numbers.length === 0 ? [] : [`${noun}${numbers.length === 1 ? '' : 's'} ${few(numbers.map(String))}`]
 
 /** What was changed of an incident's facts. */
-function factsChanged({ before: _, isRestricted, ...facts }: z.output<typeof FactsChange>): string {
-  const named = Object.keys(facts).map(words).join(', ')
+function factsChanged({ before: _, reason: _why, isRestricted, codename, ...facts }: z.output<typeof FactsChange>): string {
+  const named = [...Object.keys(facts), ...(codename === undefined || isRestricted !== undefined ? [] : ['codename'])].map(words).join(', ')
   if (isRestricted === undefined) return `Changed ${named}`
   const restriction = `restricted access ${isRestricted ? 'on' : 'off'}`
   return named === '' ? `Turned ${restriction}` : `Changed ${named}; turned ${restriction}`
@@ -88,7 +94,10 @@ export const incidentEvents = [
     version: 1,
     subject: 'incident',
     within: 'incident',
-    data: z.strictObject({ number: Count, title: z.string(), reason: z.string(), responsibility: Responsibility, isRestricted: z.boolean() }),
+    data: z.strictObject({
+      ...{ number: Count, title: z.string(), reason: z.string(), responsibility: Responsibility, isRestricted: z.boolean() },
+      codename: z.string().nullable().optional(),
+    }),
     sentence: ({ data }) => `Opened a suspected incident: ${data.title}`,
   }),
   event({
@@ -146,6 +155,35 @@ export const incidentEvents = [
       const removed = before.personIds.filter(id => !personIds.includes(id)).length
       return `Changed who can see the incident: ${added} added, ${removed} removed`
     },
+  }),
+  event({
+    type: 'incident.suspects-set',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ suspects: z.array(Named), before: z.strictObject({ suspects: z.array(Named) }) }),
+    sentence: ({ data: { suspects, before } }) => {
+      const added = without(suspects, before.suspects)
+      const cleared = without(before.suspects, suspects)
+      const parts = [...(added.length > 0 ? [`named ${few(added)}`] : []), ...(cleared.length > 0 ? [`cleared ${few(cleared)}`] : [])]
+      return `Changed the suspects: ${parts.join('; ')}`
+    },
+  }),
+  event({
+    type: 'incident.glass-broken',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ reason: z.string(), until: Instant }),
+    sentence: ({ data, at }) => `Opened the restricted incident by emergency access, until ${when(data.until, at)}`,
+  }),
+  event({
+    type: 'incident.emergency-access-ended',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ person: Named }),
+    sentence: ({ data }) => `Emergency access of ${data.person.name} ended`,
   }),
   event({
     type: 'incident.services-set',

@@ -209,6 +209,7 @@ export async function listPeople(reader: Reader, id?: string): Promise<Person[]>
     role: person.role,
     isActive: person.isActive,
     isDemo: person.isDemo,
+    isExecutive: person.isExecutive,
     hasSecondFactor,
     createdAt: person.createdAt,
   }))
@@ -249,13 +250,19 @@ async function readChosen(reader: Reader, ids: readonly string[], field: string)
   return found
 }
 
-/** Changes role, activity or the lost second factor of a person, who is told by email. The last administrator stays one. */
+/** Changes role, activity, the mark of an executive or the lost second factor of a person, who is told by email. The last administrator stays one. */
 export async function changePerson(
   tx: Tx,
   context: AppContext,
   caller: Caller,
   id: string,
-  change: { role?: Role | undefined; isActive?: boolean | undefined; resetSecondFactor?: boolean | undefined; reason?: string | undefined },
+  change: {
+    role?: Role | undefined
+    isActive?: boolean | undefined
+    isExecutive?: boolean | undefined
+    resetSecondFactor?: boolean | undefined
+    reason?: string | undefined
+  },
 ): Promise<Person> {
   await holdLock(tx, 'administrators')
   // Nobody is chosen while they leave, or become an observer.
@@ -274,16 +281,18 @@ export async function changePerson(
   const differing = {
     ...(change.role === undefined || change.role === before.role ? {} : { role: change.role }),
     ...(change.isActive === undefined || change.isActive === before.isActive ? {} : { isActive: change.isActive }),
+    ...(change.isExecutive === undefined || change.isExecutive === before.isExecutive ? {} : { isExecutive: change.isExecutive }),
     ...(change.resetSecondFactor ? { resetSecondFactor: true } : {}),
   }
   if (Object.keys(differing).length === 0) return personView(tx, id)
   await tx.db
     .update(people)
-    .set({ role: change.role ?? before.role, isActive: change.isActive ?? before.isActive })
+    .set({ role: change.role ?? before.role, isActive: change.isActive ?? before.isActive, isExecutive: change.isExecutive ?? before.isExecutive })
     .where(eq(people.id, id))
   if (change.resetSecondFactor) await clearSecondFactor(tx, id)
+  const isOnlyMarked = Object.keys(differing).every(name => name === 'isExecutive')
   // What the person may do has changed, or who the person is must be shown anew: every session ends.
-  if (id !== caller.personId || change.resetSecondFactor || change.isActive === false) await deleteSessions(tx, id)
+  if ((id !== caller.personId && !isOnlyMarked) || change.resetSecondFactor || change.isActive === false) await deleteSessions(tx, id)
   if (change.isActive === false) await context.departures.leave(tx, caller.actor, id)
   if (!staysAdministrator) await withdrawInvitationsBy(tx, caller, id)
   if (differing.role !== undefined || differing.isActive !== undefined) await withdrawAnswers(tx)
@@ -293,12 +302,18 @@ export async function changePerson(
       name: before.name,
       ...differing,
       ...(change.reason === undefined ? {} : { reason: change.reason }),
-      before: { role: before.role, isActive: before.isActive },
+      before: {
+        ...{ role: before.role, isActive: before.isActive },
+        ...(differing.isExecutive === undefined ? {} : { isExecutive: before.isExecutive }),
+      },
     },
   })
   const happened = [
     ...(differing.role === undefined ? [] : [`your role was changed from ${before.role} to ${differing.role}`]),
     ...(differing.isActive === undefined ? [] : [`your account was ${differing.isActive ? 'reactivated' : 'deactivated'}`]),
+    ...(differing.isExecutive === undefined
+      ? []
+      : [differing.isExecutive ? 'you can now be the executive sponsor of an incident' : 'you can no longer be the executive sponsor of an incident']),
     ...(differing.resetSecondFactor ? ['your second factors were removed: the next sign-in by password sets up a new one'] : []),
   ]
   await tellPerson(

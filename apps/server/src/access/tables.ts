@@ -12,6 +12,8 @@ export const people = table(
     email: text('email').notNull(),
     role: choice('role', roles).notNull(),
     isActive: boolean('is_active').notNull().default(true),
+    /** Can be the executive sponsor of an incident. */
+    isExecutive: boolean('is_executive').notNull().default(false),
     /** Argon2id in PHC form; null for one who cannot sign in with a password. */
     passwordHash: text('password_hash'),
     /** Sealed; confirmed once `totp_confirmed_at` is set. */

@@ -13,9 +13,6 @@ export interface Viewer {
 /** One to whom nothing is shown but what everybody with an account may see. */
 export const everybody: Viewer = { personId: '00000000-0000-0000-0000-000000000000', role: 'observer', needToKnow: 'none' }
 
-/** True for one who may see every restricted incident. */
-export const seesAll = ({ role, needToKnow }: Viewer) => needToKnow === 'all' || (needToKnow === 'own' && role === 'administrator')
-
 type SubjectKind = SubjectOf<EventType>
 type WithinOfKind<Kind> = { [Type in EventType]: SubjectOf<Type> extends Kind ? WithinOf<Type> : never }[EventType]
 
@@ -43,6 +40,14 @@ type Column = AnyColumn | SQL
 type Rule = (viewer: Viewer, id: Column) => SQL
 type Incidents = (id: Column) => SQL
 
+/** Who may see restricted incidents. */
+interface NeedToKnow {
+  /** The condition under which `viewer` may see the incident whose ID stands in a column: no suspect may. */
+  readonly maySee: Rule
+  /** Selects the IDs of the people who are to see nothing of an incident, whatever their role: its suspects. */
+  readonly suspects: Incidents
+}
+
 /** What of a journal entry decides who may see it. */
 interface EntryColumns {
   readonly type: Column
@@ -63,13 +68,12 @@ export const numberIn = (text: Column) => sql`case when ${text} ~ '^[0-9]{1,9}$'
  * the condition into its `where`. It is joined when read, so that it holds also for what was written before there was an incident.
  */
 export class Visibility {
-  #rule: Rule = () => sql`true`
+  #needToKnow: NeedToKnow = { maySee: () => sql`true`, suspects: () => sql`select null::uuid where false` }
   readonly #incidents = new Map<OwnedKind, Incidents>()
   readonly #named = new Map<string, Incidents>()
 
-  /** `rule` gives the condition under which `viewer` may see the incident whose id stands in a column. */
-  define(rule: Rule): void {
-    this.#rule = rule
+  define(needToKnow: NeedToKnow): void {
+    this.#needToKnow = needToKnow
   }
 
   /** `incidents` selects the IDs of the incidents that a record of this kind belongs to now; null counts as none. */
@@ -87,7 +91,23 @@ export class Visibility {
 
   /** The condition for rows that belong to the incident in `column`, or to none. */
   condition(viewer: Viewer, column: Column): SQL {
-    return sql`(${column} is null or ${this.#rule(viewer, column)})`
+    return sql`(${column} is null or ${this.#needToKnow.maySee(viewer, column)})`
+  }
+
+  /** The condition that the viewer, or who made their key, is a suspect of the incident in `column`. */
+  isSuspect({ personId }: Pick<Viewer, 'personId'>, column: Column): SQL {
+    return sql`${personId}::uuid in (${this.#needToKnow.suspects(column)})`
+  }
+
+  /** The suspects of some incidents, by incident: one statement for all of them. */
+  async suspectsOf(reader: Reader, incidentIds: readonly string[]): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+    if (incidentIds.length === 0) return new Map()
+    const { rows } = await reader.db.execute<{ incident_id: string; person_id: string }>(
+      sql`select named.incident_id, suspect.person_id from unnest(${sql.param([...new Set(incidentIds)])}::uuid[]) as named (incident_id)
+        cross join lateral (${this.#needToKnow.suspects(sql`named.incident_id`)}) as suspect (person_id)`,
+    )
+    const byIncident = Map.groupBy(rows, row => row.incident_id)
+    return new Map([...byIncident].map(([id, own]) => [id, new Set(own.map(row => row.person_id))]))
   }
 
   /** The condition for records of a kind, whose ids stand in `column`: the viewer may see every incident that one belongs to. */
@@ -103,7 +123,8 @@ export class Visibility {
     const types = [...this.#named].map(([name, incidents]) => sql`when ${name} then ${this.ofAll(viewer, incidents(data))}`)
     const oneOf = (column: Column, cases: readonly SQL[], other: SQL) => sql`case ${column} ${sql.join([...cases, sql`else ${other} end`], sql` `)}`
     // Of a kind that this version does not know, nobody has said whose it is.
-    const known = seesAll(viewer) ? sql`true` : sql`${subjectKind} = any(${sql.param(knownKinds)}::text[])`
+    const isForAll = viewer.needToKnow === 'all' || (viewer.needToKnow === 'own' && viewer.role === 'administrator')
+    const known = isForAll ? sql`true` : sql`${subjectKind} = any(${sql.param(knownKinds)}::text[])`
     return sql`(${this.condition(viewer, withinId)} and ${oneOf(subjectKind, kinds, known)} and ${oneOf(type, types, sql`true`)})`
   }
 
@@ -113,7 +134,7 @@ export class Visibility {
   }
 
   async maySee(reader: Reader, viewer: Viewer, id: string): Promise<boolean> {
-    const found = await reader.db.execute<{ may: boolean }>(sql`select ${this.#rule(viewer, sql`${id}::uuid`)} as may`)
+    const found = await reader.db.execute<{ may: boolean }>(sql`select ${this.condition(viewer, sql`${id}::uuid`)} as may`)
     return found.rows[0]?.may === true
   }
 }

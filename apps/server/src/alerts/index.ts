@@ -1,6 +1,6 @@
 import { type AlertInput, alertRoutes as routes, silenceRoutes } from '@tocsin/api'
 import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
-import { type AppContext, type Bindings, type Caller, command, numberIn, openCommand, query, uuidIn } from '../access/index.ts'
+import { type AppContext, type Bindings, type Caller, command, numberIn, openCommand, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { addHeartbeat, heartbeatJob, listHeartbeats, missHeartbeat, recordHeartbeat, removeHeartbeat } from './heartbeats.ts'
 import { listAlerts, readAlert } from './queue.ts'
@@ -76,7 +76,11 @@ export function openAlerts(context: AppContext): Bindings {
     openCommand(silenceRoutes.heartbeatByGet, (tx, { params }) => recordHeartbeat(tx, context, params.token)),
     command(routes.createAlerts, (tx, { caller, body }) => createAlerts(tx, context, caller, body)),
     query(routes.alerts, (reader, { caller, query }) => listAlerts(reader, context, caller, query)),
-    query(routes.alert, (reader, { caller, params }) => readAlert(reader, context, caller, params.id)),
+    command(routes.alert, async (tx, { caller, params }) => {
+      const alert = await readAlert(tx, context, caller, params.id)
+      await recordRestrictedRead(tx, context, caller, alert.incident?.id ?? null)
+      return alert
+    }),
     command(routes.acknowledgeAlert, async (tx, { caller, params }) => {
       await acknowledgeAlert(tx, context, caller, params.id)
       return readAlert(tx, context, caller, params.id)

@@ -126,7 +126,7 @@ export async function escalateAlerts(
   context: AppContext,
   caller: Caller,
   ids: readonly string[],
-  incident: { id: string; number: number; isRestricted: boolean; isDemo: boolean },
+  incident: { id: string; number: number; codename: string | null; isRestricted: boolean; isDemo: boolean },
   disposition: { responsibility: Responsibility; reason: string },
 ): Promise<AlertRow[]> {
   const escalated: AlertRow[] = []

@@ -123,6 +123,23 @@ describe.concurrent('the export of the whole journal', () => {
     expect(await entriesOf(administrator, 'journal.exported')).toMatchObject([{ actor: { name: administrator.name } }])
   })
 
+  test('has no bodies of restricted incidents that the administrator may not see, a suspect there least of all, and is complete all the same', async ({ world }) => {
+    const { lead, params } = await incidentIn(world, true)
+    const [suspect, member] = [await world.person('administrator'), await world.person('administrator')]
+    const version = async () => (await lead.call('incident', { params })).version
+    await lead.call('setSuspects', { params, body: { version: await version(), personIds: [suspect.id] } })
+    await lead.call('setMembers', { params, body: { version: await version(), personIds: [member.id] } })
+    const exported = async (person: Person) => (await person.call.raw('exportJournal')).text()
+    const hidden = await exported(suspect)
+    expect(hidden).not.toContain(`Seen ${evil.slice(0, 8)}`)
+    const { problems, isComplete, withheld } = verifyExport(hidden)
+    expect([problems, isComplete]).toEqual([[], true])
+    expect(withheld).toBeGreaterThan(3)
+    const shown = await exported(member)
+    expect(shown).toContain(`Seen ${evil.slice(0, 8)}`)
+    expect(verifyExport(shown)).toMatchObject({ problems: [], isComplete: true, withheld: 0 })
+  })
+
   test('is complete, too, where more was sealed before it was read', async ({ world }) => {
     const { lead, params } = await incidentIn(world)
     const { database, sealer } = world.server.context

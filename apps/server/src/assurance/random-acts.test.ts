@@ -77,7 +77,7 @@ const acts: readonly Act[] = [
       { dataTouched },
       { dataTouched },
       { title: text },
-      { isRestricted: of([true, false]) },
+      { isRestricted: of([true, false]), reason },
     ])
     await call('changeIncident', { params, body: { version: await version(chosen), ...change } })
   },
@@ -233,7 +233,7 @@ const silent = async (world: World) =>
 
 describe('whatever people do with incidents, in any order', () => {
   test('the tables say what the entries say, nothing is reported that nobody did, and what is owed is not forgotten', { timeout: 120_000 }, async ({ world }) => {
-    const people = [await world.person('administrator'), await world.person('lead'), await world.person('lead')]
+    const people = [await world.executive('administrator'), await world.executive('lead'), await world.person('lead')]
     const [administrator] = people
     const key = { name: 'script', scopes: ['incidents:read', 'incidents:write'], role: 'lead', seesRestricted: true } as const
     const { secret } = await (administrator ?? expect.fail()).call('createApiKey', { body: { ...key, scopes: [...key.scopes] } })

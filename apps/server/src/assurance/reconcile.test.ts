@@ -39,7 +39,7 @@ const run = ({ server }: World, statement: SQL) => server.context.database.trans
 /** An incident that everything happened to: notices were approved and sent, one was waived, a task that hurts was approved and done, the review has its follow-up actions. */
 async function lived(world: World) {
   const service = await world.service('billing', (await world.team()).team)
-  const [lead, other, sponsor] = [await world.person('lead'), await world.person('lead'), await world.person('lead')]
+  const [lead, other, sponsor] = [await world.person('lead'), await world.person('lead'), await world.executive('lead')]
   const { id } = await lead.call('openIncident', { body: { title: 'Leak', reason, serviceIds: [service.id] } })
   const params = { id }
   const version = async () => (await lead.call('incident', { params })).version
@@ -343,7 +343,7 @@ describe('an approval', () => {
 
   /** A declared incident with one customer, and a notice that was drafted. */
   async function drafted(world: World) {
-    const [lead, other, administrator] = [await world.person('lead'), await world.person('lead'), await world.person('administrator')]
+    const [lead, other, administrator] = [await world.person('lead'), await world.executive('lead'), await world.person('administrator')]
     const { id } = await lead.call('openIncident', { body: { title: 'Leak', reason } })
     const params = { id }
     const versioned = async <T extends object>(body: T) => ({ params, body: { ...body, version: (await lead.call('incident', { params })).version } })

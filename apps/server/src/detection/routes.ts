@@ -3,7 +3,7 @@ import type { RuleFile } from '@tocsin/sigma'
 import { readRuleFiles, UnreadableRules } from '@tocsin/sigma/files'
 import { and, count, desc, eq, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { type AppContext, type Bindings, command, query, workflow } from '../access/index.ts'
+import { type AppContext, type Bindings, command, query, recordRestrictedRead, workflow } from '../access/index.ts'
 import { alerts, readAlert } from '../alerts/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { ReceivedFile } from '../kernel/files.ts'
@@ -74,10 +74,11 @@ export function detectionBindings(context: AppContext, { detector, intake, follo
     ...indicatorBindings(context),
     query(routes.detectionCoverage, reader => readCoverage(reader)),
     command(routes.addDetectionException, (tx, { caller, params, body }) => addException(tx, context, caller, params.id, body)),
-    query(routes.alertMatches, async (reader, { caller, params }) => {
+    command(routes.alertMatches, async (tx, { caller, params }) => {
       // Who may not see the alert may not see its events.
-      await readAlert(reader, context, caller, params.id)
-      const rows = await reader.db
+      const { incident } = await readAlert(tx, context, caller, params.id)
+      await recordRestrictedRead(tx, context, caller, incident?.id ?? null)
+      const rows = await tx.db
         .select({ match: detectionMatches, source: logSources.name, title: detectionRules.title })
         .from(detectionMatches)
         .innerJoin(logSources, eq(logSources.id, detectionMatches.sourceId))

@@ -4,7 +4,7 @@ import { test } from '../../test/world.ts'
 describe('what was decided is not decided again', () => {
   test('a task is approved once, and neither finished twice nor changed once it is done', async ({ world }) => {
     const lead = await world.person('lead')
-    const executive = await world.person('responder', 'Eve')
+    const executive = await world.executive('responder', 'Eve')
     let incident = await lead.call('openIncident', { body: { title: 'Odd', reason: 'x' } })
     const { id } = incident
     incident = await lead.call('assignRole', { params: { id, role: 'executive' }, body: { version: incident.version, personId: executive.id } })

@@ -1,16 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { DataTouched, IncidentClass, IncidentRole, Responsibility, SeverityCriteria } from '@tocsin/api'
-import { eq } from 'drizzle-orm'
+import { and, asc, eq, ne } from 'drizzle-orm'
 import type { z } from 'zod'
-import { type AppContext, assertPeople, assertPerson, type Caller, findPerson } from '../access/index.ts'
+import { type AppContext, assertPeople, assertPerson, type Caller, findPerson, people } from '../access/index.ts'
 import { type Actor, markRecords, record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { withdrawAnswers } from '../kernel/idempotency.ts'
-import { conflict } from '../kernel/problems.ts'
+import { newId } from '../kernel/ids.ts'
+import { conflict, invalid } from '../kernel/problems.ts'
 import { assertSecondPerson } from '../notify/index.ts'
 import { redactPages } from '../paging/index.ts'
 import { definitionOf } from './classes.ts'
-import { assertMayRestrict, assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
+import { newCodename } from './codenames.ts'
+import { assertMayLead, assertMayRestrict, assertNoSuspects, assertVersion, type IncidentRow, lockOpenIncident, roleColumns, saveIncident } from './incident.ts'
+import { cancelEmergencyAccess, suspectsOf } from './need-to-know.ts'
+import { watchForLead } from './scope.ts'
 import { assessSeverity, criteriaVersion } from './severity.ts'
 import { incidentMembers, incidents } from './tables.ts'
 import type { DeclarationEffects } from './transitions.ts'
@@ -23,11 +27,12 @@ interface Facts {
   readonly approximateUsers?: number | null | undefined
   readonly dataTouched?: z.output<typeof DataTouched> | undefined
   readonly isRestricted?: boolean | undefined
+  readonly codename?: string | undefined
 }
 
 /** Of some facts those in which an input differs from an incident. */
-function changed(facts: Omit<Facts, 'version'>, incident: IncidentRow, input: Facts): Omit<Facts, 'version'> {
-  const { title, summary, responsibility, approximateUsers, dataTouched, isRestricted } = facts
+function changed<F extends Omit<Facts, 'version' | 'codename'> & { codename?: string | null | undefined }>(facts: F, incident: IncidentRow, input: Facts) {
+  const { title, summary, responsibility, approximateUsers, dataTouched, isRestricted, codename } = facts
   const differs = (name: Exclude<keyof Facts, 'version'>) => input[name] !== undefined && !isDeepStrictEqual(input[name], incident[name])
   return {
     ...(differs('title') ? { title } : {}),
@@ -36,34 +41,73 @@ function changed(facts: Omit<Facts, 'version'>, incident: IncidentRow, input: Fa
     ...(differs('approximateUsers') ? { approximateUsers } : {}),
     ...(differs('dataTouched') ? { dataTouched } : {}),
     ...(differs('isRestricted') ? { isRestricted } : {}),
+    ...(differs('codename') ? { codename } : {}),
   }
 }
 
 /** Changes what is known about an incident. Saving what is known already changes nothing. */
-export async function changeIncident(tx: Tx, context: AppContext, effects: DeclarationEffects, caller: Caller, id: string, input: Facts): Promise<void> {
+export async function changeIncident(
+  tx: Tx,
+  context: AppContext,
+  effects: DeclarationEffects,
+  caller: Caller,
+  id: string,
+  { reason, ...given }: Facts & { readonly reason?: string | undefined },
+): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
-  assertVersion(incident, input.version)
+  assertVersion(incident, given.version)
+  const isHidden = given.isRestricted === true && !incident.isRestricted
+  const input = { ...given, ...(isHidden ? { codename: given.codename ?? incident.codename ?? newCodename() } : {}) }
   const change = changed(input, incident, input)
-  assertMayRestrict(caller, change.isRestricted)
+  if (change.isRestricted !== undefined) await assertMayTurnRestriction(tx, caller, incident, change.isRestricted, reason)
   if (Object.keys(change).length === 0) return
   const saved = await saveIncident(tx, incident, change)
   // Whoever hides an incident must still see it.
   if (change.isRestricted === true && caller.actor.kind !== 'key')
     await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId }).onConflictDoNothing()
   if (change.isRestricted !== undefined) await markRecords(tx, [id], { isRestricted: change.isRestricted })
-  if (change.isRestricted === true) {
-    await redactPages(tx, incident)
-    await withdrawAnswers(tx)
-  }
+  if (saved.isRestricted && (isHidden || change.codename !== undefined)) await redactPages(tx, saved)
+  if (isHidden) await withdrawAnswers(tx)
   await record(tx, {
     actor: caller.actor,
     type: 'incident.changed',
     subject: { kind: 'incident', id },
     within: id,
-    data: { ...change, before: changed(incident, incident, input) },
+    data: { ...change, ...(change.isRestricted === undefined ? {} : { reason }), before: changed(incident, incident, input) },
   })
+  if (isHidden) await tellLeads(tx, context, caller, saved)
+  if (change.isRestricted !== undefined) await watchForLead(tx, context, saved)
   if (change.dataTouched !== undefined) await effects.follow(tx, saved)
 }
+
+/** Restricting an incident takes it out of others' sight, and lifting that shows it to everybody: the decision of whoever leads it, with a reason. */
+async function assertMayTurnRestriction(tx: Tx, caller: Caller, incident: IncidentRow, isRestricted: boolean, reason: string | undefined): Promise<void> {
+  assertMayRestrict(caller, isRestricted)
+  if (incident.leadId !== null) assertMayLead(caller, incident, isRestricted ? 'restrict it' : 'lift its restriction')
+  if (reason === undefined) throw invalid('reason', 'is required to restrict an incident, or to lift its restriction')
+  if (!isRestricted && (await suspectsOf(tx, incident.id)).length > 0)
+    throw conflict('This incident has suspects, who would read it. Clear them first, then lift the restriction.')
+}
+
+/** Other leads, who see the incident no more, are told so by its number. */
+async function tellLeads(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow): Promise<void> {
+  const leads = await tx.db
+    .select({ email: people.email, isDemo: people.isDemo })
+    .from(people)
+    .where(and(eq(people.role, 'lead'), eq(people.isActive, true), eq(people.isDemo, incident.isDemo), ne(people.id, caller.personId)))
+    .orderBy(asc(people.id))
+    .limit(maxTold)
+  await context.messenger.postAll(
+    tx,
+    leads.map(({ email, isDemo }) => ({
+      ...{ id: newId(), channel: 'email', address: email, isDemo, purpose: 'incident-restricted', purposeId: incident.id, withinId: incident.id },
+      ...{ subject: `Incident ${incident.number} is restricted now`, isNeutral: true },
+      body: `Incident ${incident.number} was restricted. Only those with a part in it can see it; its lead can give you access.\n`,
+    })),
+  )
+}
+/** Leads who are told that an incident was restricted. */
+const maxTold = 200
 
 /** Sets the severity criteria: the severity is calculated from them, with the reason. */
 export async function assessIncident(
@@ -110,8 +154,6 @@ export async function classifyIncident(
   await effects.follow(tx, saved)
 }
 
-const roleColumns = { lead: 'leadId', owner: 'ownerId', communications: 'communicationsId', executive: 'executiveId' } as const
-
 /** Gives one of the roles of an incident to a person, or to nobody. */
 export async function assignRole(
   tx: Tx,
@@ -123,19 +165,28 @@ export async function assignRole(
 ): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
-  if (input.personId !== null) await assertPeople(tx, [input.personId], 'personId')
-  // Who approves what costs the business is somebody else's choice.
-  if (role === 'executive' && input.personId !== null) {
-    assertPerson(caller, 'The executive sponsor must be assigned')
-    await assertSecondPerson(tx, caller, [input.personId], 'The executive sponsor must be assigned by somebody else.')
+  if (input.personId !== null) {
+    await assertPeople(tx, [input.personId], 'personId')
+    await assertNoSuspects(tx, context, id, [input.personId], 'personId')
   }
-  await takeRole(tx, caller.actor, incident, role, input.personId)
+  if (role === 'executive') await assertMayAssignExecutive(tx, caller, incident, input.personId)
+  await takeRole(tx, context, caller.actor, incident, role, input.personId)
 }
 
-async function takeRole(tx: Tx, actor: Actor, incident: IncidentRow, role: IncidentRole, personId: string | null): Promise<void> {
+/** Who approves what costs the business is a lead's choice, of those whom an administrator has marked, and never of themselves. */
+async function assertMayAssignExecutive(tx: Tx, caller: Caller, incident: IncidentRow, personId: string | null): Promise<void> {
+  assertPerson(caller, 'The executive sponsor must be assigned')
+  assertMayLead(caller, incident, 'assign the executive sponsor')
+  const person = personId === null ? undefined : await findPerson(tx, personId)
+  if (person === undefined) return
+  await assertSecondPerson(tx, caller, [person.id], 'The executive sponsor must be assigned by somebody else.')
+  if (!person.isExecutive) throw invalid('personId', `must be somebody whom an administrator has marked as an executive. ${person.name} is not`)
+}
+
+async function takeRole(tx: Tx, context: AppContext, actor: Actor, incident: IncidentRow, role: IncidentRole, personId: string | null): Promise<void> {
   if (incident[roleColumns[role]] === personId) return
   const person = personId === null ? undefined : await findPerson(tx, personId)
-  await saveIncident(tx, incident, { [roleColumns[role]]: personId })
+  const saved = await saveIncident(tx, incident, { [roleColumns[role]]: personId })
   if (incident.isRestricted && incident[roleColumns[role]] !== null) await withdrawAnswers(tx)
   await record(tx, {
     actor,
@@ -144,13 +195,16 @@ async function takeRole(tx: Tx, actor: Actor, incident: IncidentRow, role: Incid
     within: incident.id,
     data: { role, personId, name: person?.name ?? null, before: { personId: incident[roleColumns[role]] } },
   })
+  if (role === 'lead' && incident.isRestricted) await watchForLead(tx, context, saved)
 }
 
 /** Who answers a team's page about an incident takes that side's role, if nobody has it yet. */
-export async function takeVacantRole(tx: Tx, actor: Actor, id: string, role: 'lead' | 'owner', personId: string): Promise<void> {
+export async function takeVacantRole(tx: Tx, context: AppContext, actor: Actor, id: string, role: 'lead' | 'owner', personId: string): Promise<void> {
   const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, id)).for('update')
   if (!incident || incident.status === 'closed' || incident[roleColumns[role]] !== null) return
-  await takeRole(tx, actor, incident, role, personId)
+  // They may have been named a suspect since they answered.
+  if ((await context.visibility.suspectsOf(tx, [id])).get(id)?.has(personId)) return
+  await takeRole(tx, context, actor, incident, role, personId)
 }
 
 /** Who may see a restricted incident besides its roles. */
@@ -165,12 +219,15 @@ export async function setMembers(
   assertVersion(incident, input.version)
   const personIds = [...new Set(input.personIds)]
   await assertPeople(tx, personIds, 'personIds')
+  await assertNoSuspects(tx, context, id, personIds, 'personIds')
   const before = await tx.db.select({ id: incidentMembers.personId }).from(incidentMembers).where(eq(incidentMembers.incidentId, id))
   if (before.length === personIds.length && before.every(member => personIds.includes(member.id))) return
   await tx.db.delete(incidentMembers).where(eq(incidentMembers.incidentId, id))
   if (personIds.length > 0) await tx.db.insert(incidentMembers).values(personIds.map(personId => ({ incidentId: id, personId })))
   await saveIncident(tx, incident, {})
-  if (incident.isRestricted && before.some(member => !personIds.includes(member.id))) await withdrawAnswers(tx)
+  const removed = before.flatMap(member => (personIds.includes(member.id) ? [] : [member.id]))
+  await cancelEmergencyAccess(tx, id, removed)
+  if (incident.isRestricted && removed.length > 0) await withdrawAnswers(tx)
   await record(tx, {
     ...{ actor: caller.actor, type: 'incident.members-set', subject: { kind: 'incident', id }, within: id },
     data: { personIds, before: { personIds: before.map(member => member.id) } },

@@ -1,23 +1,28 @@
+import { includesRole } from '@tocsin/api'
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
-import { type AppContext, type Caller, seesAll, type Viewer } from '../access/index.ts'
+import { type AppContext, type Caller, findPerson, type Viewer } from '../access/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
-import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
+import { changedMeanwhile, conflict, forbidden, invalid, notFound } from '../kernel/problems.ts'
 import type { IncidentState } from './lifecycle.ts'
 import { incidents, tasks } from './tables.ts'
 
 export type IncidentRow = typeof incidents.$inferSelect
 
-/** Who may see restricted incidents: those with a role in it, those named, administrators; service accounts to which that was granted. */
+/**
+ * Who may see restricted incidents: those with a role in it and those named; service accounts to which that was granted. An administrator has to break the glass.
+ * Nobody who is suspected there, nor a service account that they made.
+ */
 export function defineVisibility(context: AppContext): void {
-  context.visibility.define(
-    (viewer, id) => sql`not exists (select 1 from incidents guarded where guarded.id = ${id} and guarded.is_restricted and not ${hasPart(viewer)})`,
-  )
+  context.visibility.define({
+    maySee: (viewer, id) => sql`not exists (select 1 from incidents guarded where guarded.id = ${id} and guarded.is_restricted and (not ${hasPart(viewer)}
+      or exists (select 1 from incident_suspects suspect where suspect.incident_id = guarded.id and suspect.person_id = ${viewer.personId}::uuid)))`,
+    suspects: id => sql`select suspect.person_id from incident_suspects suspect where suspect.incident_id = ${id}`,
+  })
 }
 
 function hasPart(viewer: Viewer): SQL {
   const { personId, needToKnow } = viewer
-  if (needToKnow === 'none') return sql`false`
-  if (seesAll(viewer)) return sql`true`
+  if (needToKnow !== 'own') return needToKnow === 'all' ? sql`true` : sql`false`
   const person = sql`${personId}::uuid`
   // A role that nobody has is null, which is nobody's.
   return sql`(coalesce(${person} in (guarded.lead_id, guarded.owner_id, guarded.communications_id, guarded.executive_id), false)
@@ -28,6 +33,30 @@ function hasPart(viewer: Viewer): SQL {
 export function assertMayRestrict(caller: Caller, isRestricted: boolean | undefined): void {
   if (isRestricted === true && caller.needToKnow === 'none')
     throw forbidden('This service account may not see restricted incidents, and so it cannot make one.')
+}
+
+/** True for the lead of an incident, and for everybody with the role lead or above. */
+export const mayLead = (caller: Caller, incident: Pick<IncidentRow, 'leadId'>): boolean =>
+  includesRole(caller.role, 'lead') || (caller.actor.kind === 'person' && incident.leadId === caller.personId)
+
+/** @throws AppProblem forbidden unless the caller leads the incident or has the role lead or above; `what` begins the sentence */
+export function assertMayLead(caller: Caller, incident: Pick<IncidentRow, 'leadId'>, what: string): void {
+  if (!mayLead(caller, incident)) throw forbidden(`Only the lead of this incident, or somebody with the role lead, can ${what}. Your role is ${caller.role}.`)
+}
+
+/** The columns of the roles of an incident. */
+export const roleColumns = { lead: 'leadId', owner: 'ownerId', communications: 'communicationsId', executive: 'executiveId' } as const
+
+/** @throws AppProblem invalid, naming `field`, where one of these people is a suspect of the incident: they take no part in it */
+export async function assertNoSuspects(tx: Tx, { visibility }: AppContext, id: string, personIds: readonly string[], field: string): Promise<void> {
+  const suspects = (await visibility.suspectsOf(tx, [id])).get(id)
+  const found = personIds.find(personId => suspects?.has(personId))
+  if (found !== undefined) throw invalid(field, `must not name a suspect of this incident. ${(await findPerson(tx, found))?.name} is one`)
+}
+
+/** True for the executive sponsor of an incident, as long as they are marked as an executive. */
+export async function isExecutiveSponsor(reader: Reader, incident: IncidentRow, { personId }: Caller): Promise<boolean> {
+  return incident.executiveId === personId && (await findPerson(reader, personId))?.isExecutive === true
 }
 
 /** An incident that the viewer may see. @throws AppProblem not-found, also for one that is hidden from the viewer. */

@@ -1,19 +1,18 @@
 import { incidentRoutes as routes } from '@tocsin/api'
 import { eq, sql } from 'drizzle-orm'
-import { type AppContext, type Bindings, type Caller, command, numberIn, query, uuidIn } from '../access/index.ts'
+import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
 import { teams } from '../directory/index.ts'
-import { record, wasRecorded } from '../journal/index.ts'
-import { addMinutes } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
 import { defineVisibility } from './incident.ts'
+import { breakGlass, emergencyAccessJob, endEmergencyAccess, pageIncident, setSuspects } from './need-to-know.ts'
 import { addNote, changeNote, listNotes } from './notes.ts'
 import { escalateAlert, openIncident } from './open.ts'
 import { makeParent } from './parent.ts'
 import { listIncidents, readIncident } from './read.ts'
-import { setAffectedCustomers, setAffectedServices } from './scope.ts'
+import { leaveLeads, setAffectedCustomers, setAffectedServices } from './scope.ts'
 import { addTask, approveTask, changeTask } from './tasks.ts'
 import { listTimeline } from './timeline.ts'
 import {
@@ -28,7 +27,7 @@ import {
 } from './transitions.ts'
 import { defineWorkload } from './workload.ts'
 
-export { findIncident, type IncidentRow, lockOpenIncident } from './incident.ts'
+export { assertNoSuspects, findIncident, type IncidentRow, isExecutiveSponsor, lockOpenIncident } from './incident.ts'
 export { renderMarkdown } from './markdown.ts'
 export { allNotes } from './notes.ts'
 export { countOpenIncidents, readIncident } from './read.ts'
@@ -37,12 +36,6 @@ export { pageLead } from './scope.ts'
 export { incidentCustomers, incidents } from './tables.ts'
 export { selectionOf, wholeTimeline } from './timeline.ts'
 export { ClosingConditions, DeclarationEffects } from './transitions.ts'
-
-/** Reading a restricted incident is recorded: once a quarter of an hour, because an open page reads again with every change. */
-async function recordRead(tx: Tx, caller: Caller, id: string): Promise<void> {
-  const entry = { actor: caller.actor, type: 'incident.read', subject: { kind: 'incident', id } } as const
-  if (!(await wasRecorded(tx, { ...entry, since: addMinutes(tx.now, -15) }))) await record(tx, { ...entry, within: id })
-}
 
 /** `conditions` collects what other modules have against closing an incident, `effects` what they do when it is declared, or what they look at changes. */
 export function openIncidents(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects): Bindings {
@@ -58,13 +51,15 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     union all select parent.id from incidents parent where parent.number = ${numberIn(sql`(${data} ->> 'by')`)}`,
   )
   defineWorkload(context)
+  context.departures.add((tx, _actor, personId) => leaveLeads(tx, context, personId))
+  context.jobs.register(emergencyAccessJob, { run: (tx, { incidentId, personId }) => endEmergencyAccess(tx, incidentId, personId) })
   context.readers.react('incidents', {
     'page.acknowledged': async (tx, entry) => {
       const { about, teamId, personId } = entry.data
       // A service account leads nothing, and its maker did not answer.
       if (about.kind !== 'incident' || teamId === null || entry.actor.kind === 'key') return
       const [team] = await tx.db.select({ kind: teams.kind }).from(teams).where(eq(teams.id, teamId))
-      if (team) await takeVacantRole(tx, entry.actor, about.id, team.kind === 'security' ? 'lead' : 'owner', personId)
+      if (team) await takeVacantRole(tx, context, entry.actor, about.id, team.kind === 'security' ? 'lead' : 'owner', personId)
     },
   })
   const read = (tx: Tx, caller: Caller, id: string) => readIncident(tx, context, conditions, caller, id)
@@ -76,17 +71,17 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     query(routes.incidents, (reader, { caller, query }) => listIncidents(reader, context, caller, query)),
     command(routes.incident, async (tx, { caller, params }) => {
       const incident = await read(tx, caller, params.id)
-      if (incident.isRestricted) await recordRead(tx, caller, params.id)
+      await recordRestrictedRead(tx, context, caller, params.id)
       return incident
     }),
     command(routes.incidentTimeline, async (tx, { caller, params, query }) => {
-      const { incident, page } = await listTimeline(tx, context, caller, params.id, query)
-      if (incident.isRestricted) await recordRead(tx, caller, params.id)
+      const page = await listTimeline(tx, context, caller, params.id, query)
+      await recordRestrictedRead(tx, context, caller, params.id)
       return page
     }),
     command(routes.incidentNotes, async (tx, { caller, params, query }) => {
-      const { incident, page } = await listNotes(tx, context, caller, params.id, query)
-      if (incident.isRestricted) await recordRead(tx, caller, params.id)
+      const page = await listNotes(tx, context, caller, params.id, query)
+      await recordRestrictedRead(tx, context, caller, params.id)
       return page
     }),
     command(routes.openIncident, async (tx, { caller, body }) => read(tx, caller, await openIncident(tx, context, caller, body))),
@@ -103,6 +98,9 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.makeParent, (tx, { caller, params, body }) => after(tx, caller, params.id, makeParent(tx, context, caller, params.id, body))),
     command(routes.assignRole, (tx, { caller, params, body }) => after(tx, caller, params.id, assignRole(tx, context, caller, params.id, params.role, body))),
     command(routes.setMembers, (tx, { caller, params, body }) => after(tx, caller, params.id, setMembers(tx, context, caller, params.id, body))),
+    command(routes.setSuspects, (tx, { caller, params, body }) => after(tx, caller, params.id, setSuspects(tx, context, caller, params.id, body))),
+    command(routes.pageIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, pageIncident(tx, context, caller, params.id, body))),
+    command(routes.breakGlass, async (tx, { caller, params, body }) => read(tx, caller, await breakGlass(tx, context, caller, params.id, body.reason))),
     command(routes.setAffectedServices, (tx, { caller, params, body }) =>
       after(tx, caller, params.id, setAffectedServices(tx, context, caller, params.id, body)),
     ),

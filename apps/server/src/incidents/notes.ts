@@ -7,7 +7,7 @@ import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { forbidden, notFound } from '../kernel/problems.ts'
-import { assertVersion, findIncident, type IncidentRow, lockOpenIncident } from './incident.ts'
+import { assertVersion, findIncident, lockOpenIncident } from './incident.ts'
 import { renderMarkdown } from './markdown.ts'
 import { notes } from './tables.ts'
 
@@ -74,11 +74,11 @@ export async function listNotes(
   viewer: Viewer,
   id: string,
   query: { readonly limit: number; readonly cursor?: string | undefined },
-): Promise<{ incident: IncidentRow; page: Awaited<ReturnType<typeof latestNotes>> }> {
+): ReturnType<typeof latestNotes> {
   // As by every list, a cursor that is none is refused whatever the ID is.
   cursor.read(query.cursor)
-  const incident = await findIncident(reader, context, viewer, id)
-  return { incident, page: await latestNotes(reader, viewer, id, query) }
+  await findIncident(reader, context, viewer, id)
+  return latestNotes(reader, viewer, id, query)
 }
 
 /** Writes a note. The journal holds its text, so that edits keep the original. */

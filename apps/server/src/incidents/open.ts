@@ -8,8 +8,9 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { invalid } from '../kernel/problems.ts'
 import { storable } from '../kernel/text.ts'
+import { newCodename } from './codenames.ts'
 import { assertMayRestrict, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
-import { listServicesAffected, pageAbout } from './scope.ts'
+import { listServicesAffected, pageAbout, watchForLead } from './scope.ts'
 import { incidentMembers, incidentServices, incidents } from './tables.ts'
 
 interface Opening {
@@ -19,6 +20,7 @@ interface Opening {
   readonly serviceIds: readonly string[]
   readonly alertIds: readonly string[]
   readonly isRestricted: boolean
+  readonly codename?: string | undefined
 }
 
 /** Opens a suspected incident: reasonable suspicion starts the work. The teams that are responsible for its services are paged. */
@@ -29,6 +31,7 @@ export async function openIncident(tx: Tx, context: AppContext, caller: Caller, 
   if (input.serviceIds.some(serviceId => !known.has(serviceId))) throw invalid('serviceIds', 'must be IDs of services in the catalog')
   // What touches demo data is demo data, so that all of it can be removed in one step; what begins with an alert is what that is.
   const isDemo = input.alertIds.length > 0 ? await isAnyDemo(tx, input.alertIds) : input.serviceIds.some(serviceId => known.get(serviceId)?.isDemo === true)
+  const codename = input.isRestricted ? (input.codename ?? newCodename()) : null
   const [incident] = await tx.db
     .insert(incidents)
     .values({
@@ -40,6 +43,7 @@ export async function openIncident(tx: Tx, context: AppContext, caller: Caller, 
       dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' },
       openedAt: tx.now,
       isRestricted: input.isRestricted,
+      codename,
       isDemo,
     })
     .returning()
@@ -51,7 +55,10 @@ export async function openIncident(tx: Tx, context: AppContext, caller: Caller, 
     type: 'incident.opened',
     subject: { kind: 'incident', id },
     within: id,
-    data: { number: incident.number, title: input.title, reason: input.reason, responsibility: input.responsibility, isRestricted: input.isRestricted },
+    data: {
+      ...{ number: incident.number, title: input.title, reason: input.reason, responsibility: input.responsibility, isRestricted: input.isRestricted },
+      ...(codename === null ? {} : { codename }),
+    },
   })
   const escalated = await escalateAlerts(tx, context, caller, input.alertIds, incident, input)
   const bases = new Map(input.serviceIds.map(serviceId => [serviceId, 'Selected when the incident was opened']))
@@ -74,7 +81,7 @@ async function isAnyDemo(reader: Reader, alertIds: readonly string[]): Promise<b
   return (await reader.db.$count(alerts, and(inArray(alerts.id, [...alertIds]), eq(alerts.isDemo, true)))) > 0
 }
 
-/** The opener leads, when on the security team or already working on its alert; otherwise the security team is paged, and who answers leads. */
+/** The opener leads, when on the security team, already working on its alert, or where it is restricted, so that nobody is paged by rota; otherwise the security team is paged, and who answers leads. */
 async function findLead(
   tx: Tx,
   context: AppContext,
@@ -87,9 +94,9 @@ async function findLead(
   const outside = []
   for (const teamId of new Set(securityTeamIds)) if (!isPerson || !(await isMember(tx, teamId, caller.personId))) outside.push(teamId)
   // A service account leads nothing.
-  if (!isPerson || (!hasAlerts && outside.length > 0)) {
+  if (!isPerson || (!hasAlerts && !incident.isRestricted && outside.length > 0)) {
     for (const teamId of outside) await pageAbout(tx, context, incident, teamId, `${caller.actor.name} opened a suspected incident: ${incident.title}`)
-    return
+    return watchForLead(tx, context, incident)
   }
   await saveIncident(tx, incident, { leadId: caller.personId })
   await record(tx, {

@@ -65,7 +65,7 @@ test('a parent incident links alerts and incidents: their pages are resolved, on
 test('a restricted parent is not revealed to the leads of its children', async ({ world }) => {
   const { team, primary, backup } = await world.team({ tiers: 2 })
   await world.service('billing', team)
-  const event = await primary.call('openIncident', { body: { title: 'Insider', reason: 'Suspicion.', isRestricted: true } })
+  const event = await primary.call('openIncident', { body: { title: 'Insider', reason: 'Suspicion.', isRestricted: true, codename: 'Jade Owl' } })
   const part = await backup.call('openIncident', { body: { title: 'Odd copies', reason: 'Suspicion.' } })
   await world.settle()
   world.takeMails()
@@ -79,6 +79,6 @@ test('a restricted parent is not revealed to the leads of its children', async (
   expect(mails.filter(mail => mail.to === backup.email && mail.purpose !== 'page')).toEqual([])
   // What the page is about is told without any detail.
   expect(mails.filter(mail => mail.to === primary.email && mail.purpose === 'page').map(mail => mail.subject)).toEqual([
-    '[CRITICAL] Incident 1 (restricted): now a parent incident',
+    '[CRITICAL] Incident 1 (restricted: Jade Owl): now a parent incident',
   ])
 })

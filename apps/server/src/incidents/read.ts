@@ -8,6 +8,7 @@ import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { findIncident, type IncidentRow, stateOf } from './incident.ts'
 import { blockers, destination, possibleTransitions } from './lifecycle.ts'
+import { suspectsOf } from './need-to-know.ts'
 import { countNotes, latestNotes, maxNotes } from './notes.ts'
 import { childrenOf, parentOf } from './parent.ts'
 import { incidentCustomers, incidentMembers, incidentServices, incidents, tasks } from './tables.ts'
@@ -127,6 +128,8 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
     severityWhy: incident.severityWhy,
     communications: reference(names, incident.communicationsId),
     executive: reference(names, incident.executiveId),
+    codename: incident.codename,
+    suspects: await suspectsOf(reader, id),
     members: members.map(member => ({ id: member.id, name: names.get(member.id) ?? '' })),
     approximateUsers: incident.approximateUsers,
     dataTouched: incident.dataTouched,

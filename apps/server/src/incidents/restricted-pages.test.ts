@@ -54,7 +54,10 @@ describe('pages within a restricted incident', () => {
     const incident = await primary.call('openIncident', { body: { title: secret, reason: 'Seen.', serviceIds: [service?.id ?? ''] } })
     await world.settle()
     expect(JSON.stringify(world.takeMails().map(mail => mail.subject))).toContain(secret)
-    await primary.call('changeIncident', { params: { id: incident.id }, body: { version: incident.version, isRestricted: true } })
+    await primary.call('changeIncident', {
+      params: { id: incident.id },
+      body: { version: incident.version, isRestricted: true, codename: 'Jade Owl', reason: 'It is one of us.' },
+    })
     await world.advance({ minutes: 6 })
     const told = (await primary.call('incident', { params: { id: incident.id } })).timeline.map(entry => entry.sentence)
     expect(told).toContain(`Page triggered: ${secret}`)
@@ -62,7 +65,7 @@ describe('pages within a restricted incident', () => {
     expect(logged.length, 'what is not about it').toBeGreaterThan(0)
     expect(JSON.stringify(logged)).not.toContain(secret)
     const mails = world.takeMails().filter(mail => mail.purpose === 'page')
-    expect(new Set(mails.map(mail => mail.subject))).toEqual(new Set(['[HIGH] Incident 1 (restricted) needs a response']))
+    expect(new Set(mails.map(mail => mail.subject))).toEqual(new Set(['[HIGH] Incident 1 (restricted: Jade Owl) needs a response']))
     expect(JSON.stringify(mails.map(mail => mail.text))).not.toContain(secret)
     expect(JSON.stringify((await outsider.call('pages')).items)).not.toContain(secret)
   })
@@ -76,7 +79,7 @@ describe('pages within a restricted incident', () => {
     await lead.call('escalateAlert', { params: { id: alert.id }, body: { incidentId: incident.id, responsibility: 'us', reason: 'It is theirs.' } })
     await world.settle()
     const [page] = (await primary.call('pages')).items
-    expect(page).toMatchObject({ title: `Incident ${incident.number} (restricted) needs a response`, subject: { id: alert.id } })
+    expect(page).toMatchObject({ title: `Incident ${incident.number} (restricted: ${incident.codename}) needs a response`, subject: { id: alert.id } })
     const params = { id: page?.id ?? '' }
     for (const person of [backup, outsider]) expect((await person.call('pages')).items).toEqual([])
     await lead.call('escalatePage', { params })
@@ -134,6 +137,6 @@ describe('pages within a restricted incident', () => {
     const reader = context.database.reader()
     const { ids, lines } = await context.workload.openIncidents(reader, team.id, { personId: primary.id, role: 'responder', needToKnow: 'own' })
     expect(ids, 'who may not see it by then gets the handoff without it').toEqual([incident.id])
-    expect(lines).toEqual([`Incident ${incident.number}, no severity yet, suspected: restricted; open it in Tocsin`])
+    expect(lines).toEqual([`Incident ${incident.number}, no severity yet, suspected: restricted (${incident.codename}); open it in Tocsin`])
   })
 })

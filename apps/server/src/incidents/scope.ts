@@ -1,13 +1,14 @@
-import { asc, eq } from 'drizzle-orm'
-import type { AppContext, Caller } from '../access/index.ts'
-import { customers, firstSecurityTeam, listCustomers, listServices, services } from '../directory/index.ts'
-import { record } from '../journal/index.ts'
+import { and, asc, eq, ne } from 'drizzle-orm'
+import { type AppContext, type Caller, findPerson } from '../access/index.ts'
+import { customers, firstSecurityTeam, listCustomers, listServices, listTeams, services } from '../directory/index.ts'
+import { record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
+import { newId } from '../kernel/ids.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
-import { restrictedSummary } from '../notify/index.ts'
-import { pageTeam } from '../paging/index.ts'
+import { restrictedName, restrictedSummary } from '../notify/index.ts'
+import { pagePeople, pageTeam, resolvePagesAbout } from '../paging/index.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
-import { incidentCustomers, incidentServices } from './tables.ts'
+import { incidentCustomers, incidentServices, incidents } from './tables.ts'
 import type { DeclarationEffects } from './transitions.ts'
 
 interface Listed {
@@ -74,18 +75,63 @@ export async function listServicesAffected(tx: Tx, context: AppContext, caller: 
   return true
 }
 
-/** Pages a team about an incident. For a restricted one the page contains no details. */
+/** What every page about an incident says. For a restricted one it contains no details. */
+function pageOf(incident: IncidentRow, { title, brief, summary }: { readonly title: string; readonly brief: string; readonly summary: string }) {
+  const { id, isRestricted, isDemo } = incident
+  return {
+    ...({ subject: { kind: 'incident', id }, within: id, isNeutral: isRestricted, isDemo } as const),
+    title: isRestricted ? `${restrictedName(incident)}${brief}` : title,
+    summary: isRestricted ? restrictedSummary : summary,
+  } as const
+}
+
+/** Pages a team about an incident. About a restricted one nobody is paged by rota: its lead names whom. */
 export async function pageAbout(tx: Tx, context: AppContext, incident: IncidentRow, teamId: string, sentence: string): Promise<void> {
-  const { isRestricted } = incident
-  await pageTeam(tx, context, {
-    teamId,
-    subject: { kind: 'incident', id: incident.id },
-    within: incident.id,
-    title: isRestricted ? `Incident ${incident.number} (restricted) needs a response` : `Incident ${incident.number}: ${incident.title}`,
-    summary: isRestricted ? restrictedSummary : sentence,
-    isNeutral: isRestricted,
-    severity: 'high',
-    isDemo: incident.isDemo,
+  if (!incident.isRestricted) await pageByRota(tx, context, incident, teamId, sentence)
+}
+
+/** Pages the on-call of a team, which the lead of an incident names. */
+export async function pageTeamAbout(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow, teamId: string): Promise<void> {
+  const [team] = await listTeams(tx, [teamId])
+  if (!team) throw invalid('teamId', 'must be the ID of an existing team')
+  if (!(await pageByRota(tx, context, incident, teamId, `${caller.actor.name} asks ${team.name} to respond.`)))
+    throw conflict(`${team.name} is being paged about this incident already.`)
+}
+
+/** Pages people whom the lead of an incident names, and nobody else. */
+export async function pageNamed(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow, personIds: readonly string[]): Promise<void> {
+  const title = `Incident ${incident.number}: ${incident.title}`
+  const page = pageOf(incident, { title, brief: ' needs a response', summary: `${caller.actor.name} asks you to respond.` })
+  // Each time for itself: others may be named later.
+  await pagePeople(tx, context, { ...page, personIds, topic: `named ${newId()}`, severity: 'high' })
+}
+
+/** @returns false where the team is being paged about it already */
+async function pageByRota(tx: Tx, context: AppContext, incident: IncidentRow, teamId: string, sentence: string): Promise<boolean> {
+  const page = pageOf(incident, { title: `Incident ${incident.number}: ${incident.title}`, brief: ' needs a response', summary: sentence })
+  return pageTeam(tx, context, { ...page, teamId, severity: 'high' })
+}
+
+/** Somebody leaves who leads restricted incidents. */
+export async function leaveLeads(tx: Tx, context: AppContext, personId: string): Promise<void> {
+  const left = await tx.db
+    .select()
+    .from(incidents)
+    .where(and(eq(incidents.leadId, personId), eq(incidents.isRestricted, true), ne(incidents.status, 'closed')))
+    .orderBy(asc(incidents.number))
+  for (const incident of left) await watchForLead(tx, context, incident)
+}
+
+const noLeadTopic = 'no-lead'
+
+/** A restricted incident pages nobody by rota: while nobody who is still here leads it, the administrators are told by its number, so that one of them names a lead. */
+export async function watchForLead(tx: Tx, context: AppContext, incident: IncidentRow): Promise<void> {
+  const lead = incident.leadId === null ? undefined : await findPerson(tx, incident.leadId)
+  if (!incident.isRestricted || lead?.isActive || incident.status === 'closed') return resolvePagesAbout(tx, context, system, incident.id, noLeadTopic)
+  const page = pageOf(incident, { title: '', brief: ' has no lead', summary: '' })
+  await pagePeople(tx, context, {
+    ...{ ...page, personIds: [], topic: noLeadTopic, severity: 'critical' },
+    summary: 'Nobody leads this restricted incident, and nobody else is paged about it. Open it by emergency access and assign a lead.',
   })
 }
 
@@ -102,9 +148,14 @@ interface LeadPage {
 
 /**
  * Pages the lead of an incident about one topic; the security team of its service follows when the lead does not answer.
- * For a restricted incident the page contains no details.
+ * For a restricted incident the page contains no details, and the others with a role there follow, then the administrators.
  */
 export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRow, page: LeadPage): Promise<void> {
+  const about = { ...pageOf(incident, { ...page, brief: `: ${page.brief}` }), topic: page.topic, firstPersonId: page.personId ?? incident.leadId, severity: 'critical' } as const
+  if (incident.isRestricted) {
+    const personIds = [incident.ownerId, incident.communicationsId, incident.executiveId].flatMap(id => id ?? [])
+    return pagePeople(tx, context, { ...about, personIds: [...new Set(personIds)] })
+  }
   const [service] = await tx.db
     .select({ teamId: services.securityTeamId })
     .from(incidentServices)
@@ -114,18 +165,7 @@ export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRo
     .limit(1)
   const teamId = service?.teamId ?? (await firstSecurityTeam(tx))
   if (teamId === undefined) return
-  await pageTeam(tx, context, {
-    teamId,
-    subject: { kind: 'incident', id: incident.id },
-    within: incident.id,
-    topic: page.topic,
-    firstPersonId: page.personId ?? incident.leadId,
-    title: incident.isRestricted ? `Incident ${incident.number} (restricted): ${page.brief}` : page.title,
-    summary: incident.isRestricted ? restrictedSummary : page.summary,
-    isNeutral: incident.isRestricted,
-    severity: 'critical',
-    isDemo: incident.isDemo,
-  })
+  await pageTeam(tx, context, { ...about, teamId })
 }
 
 /** Sets the affected customers, each with the basis for listing it. A declared incident keeps those it has: their deadlines are running. */

@@ -30,6 +30,8 @@ export const incidents = table(
     declaredAt: instant('declared_at'),
     closedAt: instant('closed_at'),
     isRestricted: boolean('is_restricted').notNull(),
+    /** What messages call it while it is restricted; null before it first was. */
+    codename: text('codename'),
     /** Its parent incident. */
     parentId: uuid('parent_id'),
     version: integer('version').notNull().default(1),
@@ -76,6 +78,22 @@ export const incidentMembers = table(
       .references(() => people.id),
   },
   self => [primaryKey({ columns: [self.incidentId, self.personId] })],
+)
+
+/** Who is suspected of having caused a restricted incident, and sees nothing of it, whatever their role. */
+export const incidentSuspects = table(
+  'incident_suspects',
+  {
+    incidentId: incidentId(),
+    personId: uuid('person_id')
+      .notNull()
+      .references(() => people.id),
+    namedById: uuid('named_by_id')
+      .notNull()
+      .references(() => people.id),
+    namedAt: instant('named_at').notNull(),
+  },
+  self => [primaryKey({ columns: [self.incidentId, self.personId] }), index('incident_suspects_person').on(self.personId)],
 )
 
 export const tasks = table(

@@ -8,20 +8,31 @@ import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { assertSecondPerson } from '../notify/index.ts'
-import { assertVersion, lockOpenIncident } from './incident.ts'
+import { assertNoSuspects, assertVersion, isExecutiveSponsor, lockOpenIncident } from './incident.ts'
 import { taskRecord } from './records.ts'
 import { tasks } from './tables.ts'
 
+interface NewTask {
+  readonly title: string
+  readonly assigneeId: string | null
+  readonly dueOn: string | null
+  readonly isBusinessImpacting: boolean
+}
+
 /** Adds a task. */
-export async function addTask(
-  tx: Tx,
-  context: AppContext,
-  caller: Caller,
-  incidentId: string,
-  input: { title: string; assigneeId: string | null; dueOn: string | null; isBusinessImpacting: boolean },
-): Promise<void> {
+export async function addTask(tx: Tx, context: AppContext, caller: Caller, incidentId: string, input: NewTask): Promise<void> {
   await lockOpenIncident(tx, context, caller, incidentId)
-  if (input.assigneeId !== null) await assertPeople(tx, [input.assigneeId], 'assigneeId')
+  if (input.assigneeId !== null) await assertAssignee(tx, context, incidentId, input.assigneeId)
+  await insertTask(tx, caller, incidentId, input)
+}
+
+async function assertAssignee(tx: Tx, context: AppContext, incidentId: string, personId: string): Promise<void> {
+  await assertPeople(tx, [personId], 'assigneeId')
+  await assertNoSuspects(tx, context, incidentId, [personId], 'assigneeId')
+}
+
+/** Writes a task whose input has been checked. */
+export async function insertTask(tx: Tx, caller: Caller, incidentId: string, input: NewTask): Promise<void> {
   const id = newId()
   await tx.db.insert(tasks).values({ ...input, id, incidentId })
   await record(tx, { actor: caller.actor, type: 'task.added', subject: { kind: 'task', id }, within: incidentId, data: { ...input } })
@@ -55,7 +66,7 @@ export async function changeTask(
   await lockOpenIncident(tx, context, caller, incidentId)
   const task = await lockTask(tx, incidentId, id)
   assertVersion(task, input.version)
-  if (input.assigneeId) await assertPeople(tx, [input.assigneeId], 'assigneeId')
+  if (input.assigneeId) await assertAssignee(tx, context, incidentId, input.assigneeId)
   const isRenamed = input.title !== undefined && input.title !== task.title
   // Renamed, it is not what was approved.
   if (input.isDone === true && task.isBusinessImpacting && (task.approvedById === null || (isRenamed && task.doneAt === null)))
@@ -105,7 +116,7 @@ export async function approveTask(tx: Tx, context: AppContext, caller: Caller, i
   if (!task.isBusinessImpacting) throw conflict('This task does not need approval.')
   if (task.approvedById !== null) throw conflict('This task is already approved.')
   if (task.doneAt !== null) throw conflict('This task is already done.')
-  if (incident.executiveId !== caller.personId) throw forbidden('Only the executive sponsor of this incident can approve business-impacting tasks.')
+  if (!(await isExecutiveSponsor(tx, incident, caller))) throw forbidden('Only the executive sponsor of this incident can approve business-impacting tasks.')
   await assertSecondPerson(tx, caller, await authorsOf(tx, id), 'A task must be approved by somebody other than the person who wrote it.')
   await assertAsRecorded(context, tx, incidentId, taskRecord(task))
   await tx.db

@@ -84,6 +84,6 @@ export async function latestOfTimeline(
 export async function listTimeline(reader: Reader, context: AppContext, viewer: Viewer, id: string, query: ListQuery) {
   // As by every list, a cursor that is none is refused whatever the ID is.
   cursor.read(query.cursor)
-  const incident = await findIncident(reader, context, viewer, id)
-  return { incident, page: await latestOfTimeline(reader, context, viewer, id, await alertsOfIncident(reader, context, viewer, id), query) }
+  await findIncident(reader, context, viewer, id)
+  return latestOfTimeline(reader, context, viewer, id, await alertsOfIncident(reader, context, viewer, id), query)
 }

@@ -39,9 +39,12 @@ test('saving an incident records what differs, and nothing where nothing does', 
 
   await primary.call('changeIncident', { params, body: { ...form, version: await version(), title: 'Key leaked' } })
   expect(await last()).toBe('Changed title')
-  await primary.call('changeIncident', { params, body: { ...form, version: await version(), title: 'Key leaked', isRestricted: true } })
+  await primary.call('changeIncident', {
+    params,
+    body: { ...form, version: await version(), title: 'Key leaked', isRestricted: true, reason: 'It is one of us.' },
+  })
   expect(await last()).toBe('Turned restricted access on')
-  await primary.call('changeIncident', { params, body: { ...form, version: await version(), title: 'Key leaked', isRestricted: false } })
+  await primary.call('changeIncident', { params, body: { ...form, version: await version(), title: 'Key leaked', isRestricted: false, reason: 'It was not.' } })
   expect((await read()).timeline.map(entry => entry.sentence)).toContain('Turned restricted access off')
 
   const customers = [{ id: globex.id, basis: 'Logs' }]
@@ -80,7 +83,7 @@ test('saving an incident records what differs, and nothing where nothing does', 
 
 test('a task that is renamed after its approval says that the approval is void, and cannot be completed with it', async ({ world }) => {
   const lead = await world.person('lead')
-  const sponsor = await world.person('lead')
+  const sponsor = await world.executive('lead')
   const { id } = await lead.call('openIncident', { body: { title: 'Leak', reason: 'Seen.' } })
   const params = { id }
   const { version } = await lead.call('incident', { params })

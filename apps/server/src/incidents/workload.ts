@@ -21,6 +21,7 @@ export function defineWorkload(context: AppContext): void {
         .selectDistinctOn([incidents.number], {
           ...{ id: incidents.id, number: incidents.number, title: incidents.title, severity: incidents.severity, status: incidents.status },
           isRestricted: incidents.isRestricted,
+          codename: incidents.codename,
         })
         .from(incidents)
         .innerJoin(incidentServices, eq(incidentServices.incidentId, incidents.id))
@@ -37,9 +38,9 @@ export function defineWorkload(context: AppContext): void {
       const named = rows
         .slice(0, maxNamed)
         .toSorted((a, b) => (a.severity ?? 'SEV9').localeCompare(b.severity ?? 'SEV9'))
-        .map(({ id, number, title, severity, status, isRestricted }) => {
+        .map(({ id, number, title, severity, status, isRestricted, codename }) => {
           // The message is in the log, which others read.
-          const what = isRestricted ? 'restricted; open it in Tocsin' : title
+          const what = isRestricted ? `restricted${codename === null ? '' : ` (${codename})`}; open it in Tocsin` : title
           return { id, line: `Incident ${number}, ${severity ?? 'no severity yet'}, ${status}: ${what}` }
         })
       const more = rows.length > maxNamed ? ['and more (see the open incidents in Tocsin)'] : []

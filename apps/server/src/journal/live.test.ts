@@ -101,7 +101,7 @@ test('the live stream tells nothing from the moment that the right to it is lost
   await note(restricted.id, open.id)
   expect(heard.text.slice(before)).not.toContain(restricted.id)
   expect(heard.text.slice(before)).toContain(open.id)
-  await lead.call('changeIncident', { params: { id: open.id }, body: { version: await version(open.id), isRestricted: true } })
+  await lead.call('changeIncident', { params: { id: open.id }, body: { version: await version(open.id), isRestricted: true, reason: 'It is one of us.' } })
   const then = heard.text.length
   await note(restricted.id, open.id)
   expect(heard.text.slice(then)).not.toMatch(new RegExp(`${restricted.id}|${open.id}`))

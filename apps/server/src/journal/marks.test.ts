@@ -99,7 +99,7 @@ describe('marks in the headers of entries', () => {
     const other = await lead.call('openIncident', { body: { title: 'y', reason: 'y', isRestricted: true } })
     const change = async (isRestricted: boolean) => {
       const { version } = await incidentOf(lead, id)
-      await lead.call('changeIncident', { params: { id }, body: { version, isRestricted } })
+      await lead.call('changeIncident', { params: { id }, body: { version, isRestricted, reason: 'x' } })
     }
     const addNote = (markdown: string) => lead.call('addNote', { params: { id }, body: { markdown } })
     await addNote('before')

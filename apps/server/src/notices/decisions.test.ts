@@ -96,7 +96,7 @@ describe('a decision to defer or waive', () => {
 
   test('is approved once, until its review date, by the executive sponsor or a lead who did not propose it', async ({ world }) => {
     const { primary, lead, approver, params, version, declare, obligation, propose, approve, entries } = await reportable(world, 'Globex')
-    const executive = await world.person('responder')
+    const executive = await world.executive()
     await primary.call('assignRole', { params: { id: params.id, role: 'executive' }, body: { version: await version(), personId: executive.id } })
     await declare()
     const due = await obligation()

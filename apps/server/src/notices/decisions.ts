@@ -2,6 +2,7 @@ import { includesRole, type reasonCategories } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import { and, eq } from 'drizzle-orm'
 import { type AppContext, assertPerson, type Caller } from '../access/index.ts'
+import { isExecutiveSponsor } from '../incidents/index.ts'
 import { assertAsRecorded, record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { changedMeanwhile, conflict, forbidden, invalid } from '../kernel/problems.ts'
@@ -91,7 +92,8 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
   await assertUnanswered(tx, obligation, nameOf(customer))
   if (morningOf(decision.reviewOn) <= tx.now) throw conflict('The review date has passed. Propose the decision again with a new date.')
   await assertSecondPerson(tx, caller, [obligation.decisionById], 'A decision must be approved by somebody other than the person who proposed it.')
-  if (incident.executiveId !== caller.personId && !includesRole(caller.role, 'lead')) throw forbidden('Only the executive sponsor or a lead can approve this.')
+  if (!includesRole(caller.role, 'lead') && !(await isExecutiveSponsor(tx, incident, caller)))
+    throw forbidden('Only the executive sponsor or a lead can approve this.')
   await assertAsRecorded(context, tx, incident.id, obligationRecord(obligation))
   // A waiver does not undo a deadline that has passed.
   await recordMissed(tx, eq(obligations.id, obligationId))

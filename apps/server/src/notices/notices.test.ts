@@ -210,7 +210,7 @@ describe('a notice', () => {
 describe('a decision', () => {
   test('deferring needs a reason category, a reason, another approver and a review date', async ({ world }) => {
     const { primary, lead, params, obligation } = await declared(world)
-    const executive = await world.person('responder')
+    const executive = await world.executive()
     const incident = await primary.call('incident', { params })
     await primary.call('assignRole', { params: { id: params.id, role: 'executive' }, body: { version: incident.version, personId: executive.id } })
     const at = { params: { id: (await obligation())?.id ?? '' } }

@@ -332,7 +332,7 @@ describe('the update that a notice promises', () => {
 
 test('after the deadline it gets louder: lead and executive sponsor are paged at it, and every four hours until it is met', async ({ world }) => {
   const { primary, lead, params, version, notify } = await notifying(world, 'Globex')
-  const executive = await world.person('lead', 'Elena')
+  const executive = await world.executive('lead', 'Elena')
   await lead.call('assignRole', { params: { ...params, role: 'executive' }, body: { version: await version(), personId: executive.id } })
   await world.advance({ hours: 72 })
   world.takeMails()

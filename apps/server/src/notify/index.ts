@@ -14,7 +14,7 @@ export { channelSettings, identifiesPeople, shownAddress, teamChannelPurpose } f
 export { type NotificationPlan, type NotificationStep, notificationPlansOf } from './contact-methods.ts'
 export { assertSecondPerson } from './four-eyes.ts'
 export { Outbox } from './outbox.ts'
-export { restrictedSummary } from './restricted.ts'
+export { restrictedName, restrictedSummary } from './restricted.ts'
 export { stalledChannels, stalledChannelsJob } from './stalled-channels.ts'
 export { contactMethods, messages, teamChannels } from './tables.ts'
 export { listTeamChannels } from './team-channels.ts'

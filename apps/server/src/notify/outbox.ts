@@ -253,11 +253,14 @@ export class Outbox implements Messenger {
 
   /**
    * The message in the words that its recipient may read now: who may not see the incident, which may have been restricted since the message was written, gets
-   * none of its text. What has a guard is for people outside, and its guard decides.
+   * none of its text, and a suspect there gets nothing. What has a guard is for people outside, and its guard decides.
    */
   async #textFor(reader: Reader, { isRestricted, ...message }: typeof messages.$inferSelect & { readonly isRestricted: boolean }) {
-    if (!isRestricted || this.#guards.has(message.purpose) || message.isNeutral) return message
+    if (!isRestricted || this.#guards.has(message.purpose)) return message
     const person = await recipientOf(reader, message)
+    if (person && message.withinId !== null && (await this.#visibility.suspectsOf(reader, [message.withinId])).get(message.withinId)?.has(person.id))
+      return undefined
+    if (message.isNeutral) return message
     const viewer = person && ({ personId: person.id, role: person.role, needToKnow: 'own' } as const)
     const [found] = viewer
       ? await reader.db

@@ -7,6 +7,10 @@ import { contactMethods } from './tables.ts'
 /** What a page within a restricted incident says: it goes to people who may not see the incident, and through channels that others read. */
 export const restrictedSummary = 'This incident is restricted. Acknowledge the page, then open the incident in Tocsin for details.'
 
+/** What messages call a restricted incident, which never say its title. */
+export const restrictedName = ({ number, codename }: { readonly number: number; readonly codename: string | null }) =>
+  `Incident ${number} (restricted${codename === null ? '' : `: ${codename}`})`
+
 /** A message without anything that it says, with the private link that it has: that of a page. */
 export function neutral({ linkPath }: { readonly linkPath: string | null }): { subject: string; body: string } {
   const body =

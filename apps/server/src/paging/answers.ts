@@ -117,11 +117,11 @@ export function openAnswerDesk(context: AppContext): AnswerDesk {
       return { ...answered, text: `${responder.actor.name} pressed “${buttons[answer.kind]}”. ${answered.text}`, isForTeamChannel: true }
     },
     byAddress: async (tx, identity, answer) => {
-      const responder = await responderAt(tx, identity)
+      const responder = await responderAt(tx, context, identity)
       return responder && respond(tx, responder, answer)
     },
     byMessage: async (tx, messageId, answer) => {
-      const responder = await responderBy(tx, and(eq(pageNotifications.messageId, messageId), gt(pageNotifications.at, addDays(tx.now, -linkDays))))
+      const responder = await responderBy(tx, context, and(eq(pageNotifications.messageId, messageId), gt(pageNotifications.at, addDays(tx.now, -linkDays))))
       return responder && respond(tx, responder, answer)
     },
   }

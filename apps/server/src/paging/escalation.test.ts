@@ -677,7 +677,7 @@ describe('a storm', () => {
     await world.advance({ minutes: 1 })
     for (const { id } of hidden) {
       const { version } = await lead.call('incident', { params: { id } })
-      await lead.call('changeIncident', { params: { id }, body: { version, isRestricted: true } })
+      await lead.call('changeIncident', { params: { id }, body: { version, isRestricted: true, reason: 'It is one of us.' } })
     }
     const sent = (await lead.call('messageLog')).items.filter(message => message.purpose === 'page-bundle').map(message => message.text)
     expect(sent.length).toBe(1)
@@ -905,12 +905,12 @@ describe('a page', () => {
     const { first, lead } = await teamWith(world, [tier(0)])
     const stranger = await world.person()
     const [service] = await lead.call('services')
-    await lead.call('openIncident', { body: { title: 'Secret', reason: 'Suspicion.', serviceIds: [service?.id ?? ''], isRestricted: true } })
+    const { id } = await lead.call('openIncident', { body: { title: 'Secret', reason: 'Suspicion.', serviceIds: [service?.id ?? ''], isRestricted: true } })
+    await lead.call('pageIncident', { params: { id }, body: { personIds: [first.id] } })
     await world.settle()
     first.expectPage(/restricted/)
     expect((await stranger.call('pages')).items).toEqual([])
-    const administrator = await world.person('administrator')
-    const [page] = (await administrator.call('pages')).items
+    const [page] = (await lead.call('pages')).items
     for (const command of ['acknowledgePage', 'escalatePage', 'page'] as const)
       await expect(stranger.call(command, { params: { id: page?.id ?? '' } })).rejects.toThrow(/page/)
   })

@@ -10,7 +10,16 @@ import type { Tx } from '../kernel/database.ts'
 import { defineJob, escalationLane } from '../kernel/jobs/lanes.ts'
 import { type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
 import { teamChannels } from '../notify/index.ts'
-import { type OnCallSnapshot, onCallSettings, peopleBehind, readSnapshotOf, referenceIn, tierOf, unreachablePeople } from '../scheduling/index.ts'
+import {
+  type OnCallSnapshot,
+  onCallSettings,
+  peopleBehind,
+  readSnapshotOf,
+  referenceIn,
+  tierOf,
+  unreachablePeople,
+  withoutPeople,
+} from '../scheduling/index.ts'
 import { type ChannelRequest, type NotificationRequest, notifyChannels, notifyPeople, type TeamChannelRow } from './notifications.ts'
 import { type PolicyRow, type Routed, routePage } from './policies.ts'
 import { pageNotifications, pages, policies } from './tables.ts'
@@ -37,8 +46,10 @@ interface PagingSnapshot {
   readonly engagements: readonly Engagement[]
   /** The channels of teams that the policies name, as far as they exist. */
   readonly channels: ReadonlyMap<string, TeamChannelRow>
-  /** Pages that have gone to somebody already. */
-  readonly sent: ReadonlySet<string>
+  /** Whom pages have gone to already, by page. */
+  readonly sent: ReadonlyMap<string, readonly (string | null)[]>
+  /** The people who are to see nothing of an incident, by incident. */
+  readonly suspects: ReadonlyMap<string, ReadonlySet<string>>
 }
 
 async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: readonly PageRow[]): Promise<PagingSnapshot> {
@@ -61,7 +72,9 @@ async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: reado
   const targets: PageTarget[] = [
     ...found.flatMap(policy => policy.levels.flatMap(level => level.targets)),
     ...teamIds.map(teamId => ({ kind: 'team' as const, teamId })),
-    ...escalating.flatMap(page => (page.firstPersonId === null ? [] : [{ kind: 'person' as const, personId: page.firstPersonId }])),
+    ...escalating.flatMap(({ firstPersonId, personIds }) =>
+      [...(firstPersonId === null ? [] : [firstPersonId]), ...(personIds ?? [])].map(personId => ({ kind: 'person' as const, personId })),
+    ),
   ]
   const channelIds = targets.flatMap(target => (target.kind === 'channel' ? [target.channelId] : []))
   const channels =
@@ -77,7 +90,7 @@ async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: reado
     .where(sql`${people.role} = 'administrator' and ${people.isActive}`)
     .orderBy(asc(people.id))
   const sent = await tx.db
-    .selectDistinct({ pageId: pageNotifications.pageId })
+    .selectDistinct({ pageId: pageNotifications.pageId, personId: pageNotifications.personId })
     .from(pageNotifications)
     .where(
       inArray(
@@ -95,7 +108,26 @@ async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: reado
     administrators: personIds,
     // One of a kind that is not configured any more reaches nobody.
     channels: new Map(channels.filter(row => context.messenger.has(row.kind)).map(row => [row.id, row])),
-    sent: new Set(sent.map(({ pageId }) => pageId)),
+    sent: new Map([...Map.groupBy(sent, ({ pageId }) => pageId)].map(([id, own]) => [id, own.map(({ personId }) => personId)])),
+    suspects: await context.visibility.suspectsOf(
+      tx,
+      escalating.flatMap(page => page.withinId ?? []),
+    ),
+  }
+}
+
+/**
+ * The snapshot as it is for a page: where its incident has suspects, schedules and levels pass them over, and channels, which anybody may read, are left out.
+ */
+function snapshotFor(snapshot: PagingSnapshot, { withinId }: PageRow): PagingSnapshot {
+  const suspects = withinId === null ? undefined : snapshot.suspects.get(withinId)
+  if (suspects === undefined) return snapshot
+  return {
+    ...snapshot,
+    onCall: withoutPeople(snapshot.onCall, suspects),
+    administrators: snapshot.administrators.filter(id => !suspects.has(id)),
+    channels: new Map(),
+    sent: new Map([...snapshot.sent].map(([id, own]) => [id, own.filter(personId => personId === null || !suspects.has(personId))])),
   }
 }
 
@@ -147,11 +179,12 @@ export async function escalatePages(tx: Tx, context: AppContext, pageIds: readon
   const updates: { id: string; decision: Decision; urgency: string }[] = []
   for (const page of escalating) {
     const routed = routePage(page.teamId === null ? undefined : snapshot.onCall.settings.get(page.teamId), snapshot.policies, page)
-    const decision = decide(tx.now, snapshot, page, routed)
+    const own = snapshotFor(snapshot, page)
+    const decision = decide(tx.now, own, page, routed)
     updates.push({ id: page.id, decision, urgency: routed.urgency })
     const fresh = { ...page, urgency: routed.urgency }
     for (const { id, why } of decision.people) requests.push({ page: fresh, personId: id, levelIndex: decision.at, why })
-    const channels = decision.channelIds.flatMap(id => snapshot.channels.get(id) ?? [])
+    const channels = decision.channelIds.flatMap(id => own.channels.get(id) ?? [])
     channelRequests.push(...channels.map(channel => ({ page: fresh, channel, levelIndex: decision.at })))
     if (decision.nextEscalationAt !== null)
       jobs.push({ kind: escalateJob, key: escalationKey(page.id), runAt: decision.nextEscalationAt, data: { pageId: page.id } })
@@ -235,8 +268,12 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
     return { ...quiet, ...next, people, why: reasons(gone, `${why}. Paged the fallback instead.`) }
   }
   // Levels were skipped or only waited, so that the page has gone to nobody: that does not count as exhausted. Tried once after the last level.
-  if (page.levelIndex <= 0 || (!start.isFallbackPaged && !snapshot.sent.has(page.id))) {
-    const sentence = 'No level of the escalation policy has anyone to page, so you are paged instead.'
+  const hasSent = page.personIds === null && (snapshot.sent.get(page.id) ?? []).length > 0
+  if (page.levelIndex <= 0 || (!start.isFallbackPaged && !hasSent)) {
+    const sentence =
+      page.personIds === null
+        ? 'No level of the escalation policy has anyone to page, so you are paged instead.'
+        : 'None of those who were to be paged has acknowledged, so you are paged instead.'
     const instead = fallbackOf(snapshot, page.teamId).map(id => ({ id, why: sentence }))
     const next = { at, levelIndex: at + 1, progress: { ...progress, isFallbackPaged: true } }
     return { ...quiet, ...next, people: instead, nextEscalationAt: addMinutes(now, firstPersonMinutes), why: reasons(gone, sentence) }
@@ -266,7 +303,8 @@ function reasonFor(onCall: OnCallSnapshot, targets: readonly PageTarget[]): stri
  */
 function behind(snapshot: PagingSnapshot, page: PageRow, targets: readonly PageTarget[]): { people: Recipient[]; why: string | null } {
   const { onCall, administrators } = snapshot
-  const { teamId } = page
+  const { teamId, personIds } = page
+  if (personIds !== null) return { people: personIds.filter(id => onCall.people.get(id)?.canRespond).map(id => ({ id })), why: null }
   if (teamId === null) return { people: administrators.map(id => ({ id })), why: null }
   const chosen = new Map<string, Recipient>()
   let why: string | null = null
@@ -317,6 +355,31 @@ export async function mergeIntoTwin(tx: Tx, pageId: string): Promise<string | un
   return same.id
 }
 
+/** A page that nobody has answered. */
+const unanswered: Partial<typeof pages.$inferInsert> = {
+  ...{ state: 'triggered', acknowledgedById: null, acknowledgedAt: null, acknowledgements: [], snoozedUntil: null, progressAt: null },
+}
+
+/**
+ * Escalates pages anew from the first level, whoever has answered them: in as many statements for many as for one. Of several about exactly the same one
+ * continues: the one that escalates already, or the latest. @returns the others, which are to be resolved
+ */
+export async function escalateAnew(tx: Tx, context: AppContext, pageIds: readonly string[]): Promise<string[]> {
+  if (pageIds.length === 0) return []
+  const { rows } = await tx.db.execute<{ id: string }>(sql`
+    select page.id from pages page where page.id = any(${sql.param([...pageIds])}::uuid[]) and page.state <> 'triggered' and exists (
+      select 1 from pages other where other.key = page.key and other.id <> page.id
+        and (other.state = 'triggered' or (other.id = any(${sql.param([...pageIds])}::uuid[]) and other.id > page.id)))`)
+  const others = rows.map(({ id }) => id)
+  const fresh = pageIds.filter(id => !others.includes(id))
+  await tx.db
+    .update(pages)
+    .set({ ...unanswered, levelIndex: 0, progress: null })
+    .where(inArray(pages.id, fresh))
+  await escalatePages(tx, context, fresh)
+  return others
+}
+
 /**
  * Restarts the escalation of a page at once, at the first level or at the one after the level that it is at. Where another page about exactly the same
  * already escalates, that one continues.
@@ -326,7 +389,7 @@ export async function restartEscalation(tx: Tx, context: AppContext, pageId: str
   const place = from === 'first' ? { levelIndex: 0, progress: null } : {}
   await tx.db
     .update(pages)
-    .set({ state: 'triggered', ...place, acknowledgedById: null, acknowledgedAt: null, acknowledgements: [], snoozedUntil: null, progressAt: null })
+    .set({ ...unanswered, ...place })
     .where(eq(pages.id, pageId))
   await escalatePages(tx, context, [pageId])
 }

@@ -11,6 +11,7 @@ import { keysOf, type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
 import { linkPlaceholder, type NewMessage, type PrivateLink, type Trouble } from '../kernel/messenger.ts'
 import { identifiesPeople, type NotificationPlan, type NotificationStep, notificationPlansOf, teamChannelPurpose, type teamChannels } from '../notify/index.ts'
 import { pageBundles, pageNotifications, pages } from './tables.ts'
+import { withoutSuspected } from './visibility.ts'
 
 type PageRow = typeof pages.$inferSelect
 
@@ -65,7 +66,12 @@ export async function notifyFurther(tx: Tx, context: AppContext, all: readonly N
   )
 }
 
-async function notifyNow(tx: Tx, context: AppContext, all: readonly (NotificationRequest & { readonly place: number })[]): Promise<void> {
+async function notifyNow(tx: Tx, context: AppContext, requests: readonly (NotificationRequest & { readonly place: number })[]): Promise<void> {
+  const suspects = await context.visibility.suspectsOf(
+    tx,
+    requests.flatMap(({ page }) => page.withinId ?? []),
+  )
+  const all = requests.filter(({ page, personId }) => !suspects.get(page.withinId ?? '')?.has(personId))
   if (all.length === 0) return
   const personIds = [...new Set(all.map(one => one.personId))]
   const plans = await notificationPlansOf(tx, personIds)
@@ -126,8 +132,9 @@ function usable(context: AppContext, plan: NotificationPlan, urgency: PageRow['u
 
 export const addressOf = (step: NotificationStep) => ({ channel: step.kind, address: step.address, ...(step.secret === null ? {} : { secret: step.secret }) })
 
-function afterwards({ teamId, state }: PageRow): string {
+function afterwards({ teamId, personIds, state }: PageRow): string {
   if (state === 'acknowledged') return 'It is acknowledged and does not escalate further.\n'
+  if (personIds !== null) return 'If nobody acknowledges, the administrators are paged.\n'
   return teamId === null ? 'This page was sent to all administrators.\n' : 'If nobody acknowledges, it escalates to the next person.\n'
 }
 
@@ -241,7 +248,12 @@ export async function sendBundle(tx: Tx, context: AppContext, bundleId: string):
   const [found] = await tx.db.select().from(pageBundles).where(eq(pageBundles.id, bundleId)).for('update')
   if (!found || found.sentAt !== null) return
   await tx.db.update(pageBundles).set({ sentAt: tx.now }).where(eq(pageBundles.id, bundleId))
-  const open = (await pagesIn(tx, bundleId)).filter(page => page.state === 'triggered')
+  const open = await withoutSuspected(
+    tx,
+    context,
+    (await pagesIn(tx, bundleId)).filter(page => page.state === 'triggered'),
+    found.personId,
+  )
   if (open.length === 0) return
   const waiting = await tx.db.select().from(pageNotifications).where(eq(pageNotifications.bundleId, bundleId))
   const plan = (await notificationPlansOf(tx, [found.personId])).get(found.personId)
@@ -309,6 +321,10 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
   )
   const affected = [...byMessage.values()].flat()
   if (affected.length === 0) return
+  const suspects = await context.visibility.suspectsOf(
+    tx,
+    affected.flatMap(({ page }) => page.withinId ?? []),
+  )
   const tried: Notification[] = await tx.db
     .select()
     .from(pageNotifications)
@@ -320,7 +336,7 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
   const entries: NewEntry[] = []
   for (const { messageId, channel, error } of troubles) {
     // All pages of one message went to one person: one page, or those of a bundle.
-    const own = byMessage.get(messageId) ?? []
+    const own = (byMessage.get(messageId) ?? []).filter(({ page, notification }) => !suspects.get(page.withinId ?? '')?.has(notification.personId ?? ''))
     const [first] = own
     if (first === undefined || first.notification.personId === null) continue
     const { personId, bundleId, levelIndex } = first.notification

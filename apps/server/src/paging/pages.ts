@@ -1,5 +1,5 @@
 import type { Severity } from '@tocsin/api'
-import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
+import { and, eq, exists, inArray, or, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, assertResponders, type Caller, findPerson, people } from '../access/index.ts'
 import { type Actor, lastDoneByPeople, markAs, markRecords, record, recordAll, system } from '../journal/index.ts'
@@ -9,17 +9,27 @@ import { newId } from '../kernel/ids.ts'
 import { defineJob, escalationLane } from '../kernel/jobs/lanes.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
-import { restrictedSummary } from '../notify/index.ts'
+import { restrictedName, restrictedSummary } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
-import { escalateJob, escalatePages, escalationKey, firstPersonMinutes, mergeIntoTwin, ofPage, type PageRow, restartEscalation } from './escalation.ts'
+import {
+  escalateAnew,
+  escalateJob,
+  escalatePages,
+  escalationKey,
+  firstPersonMinutes,
+  mergeIntoTwin,
+  ofPage,
+  type PageRow,
+  restartEscalation,
+} from './escalation.ts'
 import { cancelBundles, notifyPeople } from './notifications.ts'
-import { pages, unacknowledged } from './tables.ts'
+import { pageNotifications, pages, unacknowledged } from './tables.ts'
 
 export const wakeJob = defineJob({ kind: 'page.wake', lane: escalationLane, data: z.object({ pageId: z.uuid() }) })
 const wakeKey = (pageId: string) => `wake:${pageId}`
 
-export interface PageRequest {
-  readonly teamId: string
+/** What a page is about, whoever gets it. */
+interface PageContent {
   readonly subject: { readonly kind: 'alert' | 'incident'; readonly id: string }
   /** The incident that decides who may see the page. */
   readonly within?: string | null
@@ -37,38 +47,52 @@ export interface PageRequest {
   readonly firstPersonId?: string | null
 }
 
+export interface PageRequest extends PageContent {
+  readonly teamId: string
+}
+
 /**
  * Pages a team: the first level of its escalation policy at once, the next ones by a durable timer until somebody acknowledges.
  * A page of the same team for the same subject and topic that still escalates is not duplicated.
+ * @returns false where there is one
  */
-export async function pageTeam(tx: Tx, context: AppContext, request: PageRequest): Promise<void> {
-  const id = newId()
-  const { subject, within, topic = '', firstPersonId = null, ...rest } = request
-  await openPage(tx, context, system, {
-    ...rest,
-    id,
-    key: `${request.teamId} ${subject.id} ${topic}`,
-    firstPersonId,
-    levelIndex: firstPersonId === null ? 0 : -1,
-    subjectKind: subject.kind,
-    subjectId: subject.id,
-    withinId: within ?? null,
-  })
+export async function pageTeam(tx: Tx, context: AppContext, { teamId, ...content }: PageRequest): Promise<boolean> {
+  return openPage(tx, context, system, { ...valuesOf(content, teamId), teamId })
 }
 
-/** Opens a page unless one with its key is triggered, and pages the first level. */
+/**
+ * Pages people by name, and nobody by rota: each by their own notification rules, three times until somebody acknowledges, and the administrators in the end;
+ * those at once where nobody is named. A page for the same subject and topic that still escalates is not duplicated.
+ */
+export async function pagePeople(
+  tx: Tx,
+  context: AppContext,
+  { personIds, ...content }: PageContent & { readonly personIds: readonly string[] },
+): Promise<void> {
+  await openPage(tx, context, system, { ...valuesOf(content, 'people'), teamId: null, personIds: [...personIds] })
+}
+
+function valuesOf({ subject, within = null, topic = '', firstPersonId = null, ...rest }: PageContent, to: string) {
+  return {
+    ...rest,
+    ...{ id: newId(), key: `${to} ${subject.id} ${topic}`, firstPersonId, levelIndex: firstPersonId === null ? 0 : -1 },
+    ...{ subjectKind: subject.kind, subjectId: subject.id, withinId: within },
+  }
+}
+
+/** Opens a page unless one with its key is triggered, and pages the first level. @returns false where there is one */
 export async function openPage(
   tx: Tx,
   context: AppContext,
   actor: Actor,
   values: Omit<typeof pages.$inferInsert, 'state' | 'createdAt'> & { id: string },
-): Promise<void> {
+): Promise<boolean> {
   const [page] = await tx.db
     .insert(pages)
     .values({ ...values, state: 'triggered', createdAt: tx.now })
     .onConflictDoNothing({ target: pages.key, where: sql`state = 'triggered'` })
     .returning({ id: pages.id })
-  if (!page) return
+  if (!page) return false
   const entry = { actor, subject: { kind: 'page', id: values.id } } as const
   const isDrill = values.subjectKind === 'drill'
   if (isDrill) {
@@ -79,6 +103,7 @@ export async function openPage(
     const data = { ...ofPage(values), teamId: values.teamId ?? null, severity: values.severity, policy, urgency }
     return isDrill ? { ...entry, type: 'drill.started', data } : { ...entry, type: 'page.triggered', within: values.withinId ?? null, data }
   })
+  return true
 }
 
 /** Pages a team for real to test whether it responds, clearly marked as a drill. */
@@ -310,7 +335,7 @@ export async function acknowledgePagesAbout(tx: Tx, context: AppContext, actor: 
 export async function movePagesInto(
   tx: Tx,
   alertIds: readonly string[],
-  incident: { readonly id: string; readonly number: number; readonly isRestricted: boolean },
+  incident: { readonly id: string; readonly number: number; readonly codename: string | null; readonly isRestricted: boolean },
 ): Promise<void> {
   await tx.db
     .update(pages)
@@ -320,11 +345,51 @@ export async function movePagesInto(
 }
 
 /** Takes the details out of the pages within an incident that are not over: they escalate to people who may not see it. */
-export async function redactPages(tx: Tx, incident: { readonly id: string; readonly number: number }): Promise<void> {
+export async function redactPages(tx: Tx, incident: { readonly id: string; readonly number: number; readonly codename: string | null }): Promise<void> {
   await tx.db
     .update(pages)
-    .set({ title: `Incident ${incident.number} (restricted) needs a response`, summary: restrictedSummary, isNeutral: true })
+    .set({ title: `${restrictedName(incident)} needs a response`, summary: restrictedSummary, isNeutral: true })
     .where(and(eq(pages.withinId, incident.id), inArray(pages.state, ['triggered', 'exhausted', 'acknowledged'])))
+}
+
+/**
+ * Takes the pages within an incident out of the hands of its suspects: those that one of them has acknowledged or was paged about escalate anew, to somebody else.
+ */
+export async function takePagesFrom(tx: Tx, context: AppContext, incidentId: string, personIds: readonly string[]): Promise<void> {
+  const held = await tx.db
+    .select({ id: pages.id })
+    .from(pages)
+    .where(
+      and(
+        eq(pages.withinId, incidentId),
+        inArray(pages.state, ['triggered', 'exhausted', 'acknowledged']),
+        or(
+          inArray(pages.acknowledgedById, [...personIds]),
+          and(
+            unacknowledged,
+            exists(
+              tx.db
+                .select({ id: pageNotifications.id })
+                .from(pageNotifications)
+                .where(and(eq(pageNotifications.pageId, pages.id), inArray(pageNotifications.personId, [...personIds]))),
+            ),
+          ),
+        ),
+      ),
+    )
+    .orderBy(pages.id)
+  await context.messenger.cancelUnsent(
+    tx,
+    'page',
+    held.map(({ id }) => id),
+  )
+  await cancel(tx, ...held.flatMap(({ id }) => [wakeKey(id), ...personIds.map(personId => `reach:${id}:${personId}`)]))
+  const others = await escalateAnew(
+    tx,
+    context,
+    held.map(({ id }) => id),
+  )
+  await resolvePages(tx, context, system, inArray(pages.id, others))
 }
 
 /** Resolves every page about a subject, or about one topic of it. */

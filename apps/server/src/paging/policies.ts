@@ -154,12 +154,19 @@ const withFallback = (settings: Settings | undefined): EscalationPolicy<PageTarg
   levels: everyone.levels.map(level => ({ ...level, targets: [...(settings?.fallback ?? []), ...level.targets] })),
 })
 
-/** The policy and urgency of a page: the first routing rule of the team that matches its service and severity, or the team's default. */
+/** Those whom a page names, three times. Where nobody is named, the administrators are paged at once. */
+const named = (personIds: readonly string[]): EscalationPolicy<PageTarget> => ({
+  levels: personIds.length === 0 ? [] : [{ id: 'named', targets: personIds.map(personId => ({ kind: 'person', personId })), waitMinutes: 10 }],
+  repeats: 2,
+})
+
+/** The policy and urgency of a page: that of the people whom it names alone, or the first routing rule of the team that matches its service and severity, or the team's default. */
 export function routePage(
   settings: Settings | undefined,
   known: ReadonlyMap<string, PolicyRow>,
-  page: { readonly severity: Severity; readonly serviceId: string | null },
+  page: { readonly severity: Severity; readonly serviceId: string | null; readonly personIds: readonly string[] | null },
 ): Routed {
+  if (page.personIds !== null) return { policy: named(page.personIds), saved: null, urgency: 'high' }
   const { highFrom, routing, policyId: unmatched } = settings ?? teamOnCallDefaults
   const bySeverity: Urgency = isAtLeast(page.severity, highFrom) ? 'high' : 'low'
   const rule = routing.find(

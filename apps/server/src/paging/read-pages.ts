@@ -129,7 +129,7 @@ async function pageViews(reader: Reader, rows: readonly PageData[]): Promise<Pag
     ]),
   )
   const known = new Map((await reader.db.select().from(policies)).map(row => [row.id, row]))
-  const answered = [...new Set(rows.flatMap(row => row.page.acknowledgements.map(one => one.personId)))]
+  const answered = [...new Set(rows.flatMap(({ page }) => [...page.acknowledgements.map(one => one.personId), ...(page.personIds ?? [])]))]
   const named = answered.length === 0 ? [] : await reader.db.select({ id: people.id, name: people.name }).from(people).where(inArray(people.id, answered))
   const names = new Map(named.map(person => [person.id, person.name]))
   const accounts = await accountsThatAcknowledged(
@@ -141,6 +141,7 @@ async function pageViews(reader: Reader, rows: readonly PageData[]): Promise<Pag
     title: page.title,
     severity: page.severity,
     team: team === null ? null : { id: team.id, name: team.name },
+    named: page.personIds?.map(id => ({ id, name: names.get(id) ?? '' })) ?? null,
     subject: { kind: page.subjectKind, id: page.subjectId },
     state: page.state,
     urgency: page.urgency,

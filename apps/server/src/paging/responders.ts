@@ -11,7 +11,7 @@ import { acknowledgerOf } from './acknowledgers.ts'
 import type { PageRow } from './escalation.ts'
 import { pagesIn } from './notifications.ts'
 import { pageNotifications, pages } from './tables.ts'
-import { maySeePage } from './visibility.ts'
+import { maySeePage, withoutSuspected } from './visibility.ts'
 
 /** Whom a private link was made for, and what it is about: one page, or the pages of a bundle. */
 export interface Responder {
@@ -38,12 +38,13 @@ export async function responderOf(tx: Tx, context: AppContext, token: string): P
   const [first, second, third, fourth] = claims
   const [personId, minute] = first === 'bundle' ? [third, fourth] : [second, third]
   const person = personId === undefined ? undefined : await findPerson(tx, personId)
-  const found =
+  const all =
     first === 'bundle' && second !== undefined
       ? await pagesIn(tx, second)
       : first === undefined
         ? []
         : await tx.db.select().from(pages).where(eq(pages.id, first))
+  const found = person === undefined ? [] : await withoutSuspected(tx, context, all, person.id)
   // One from before links said when they were made is as old as its page.
   const oldest = addDays(tx.now, -linkDays)
   const isOver =
@@ -83,17 +84,17 @@ export async function responderByButton(
 }
 
 /** Whom the latest page or bundle went to at an address, and what it was about. */
-export async function responderAt(tx: Tx, { kind, address }: ProviderIdentity): Promise<Responder | undefined> {
+export async function responderAt(tx: Tx, context: AppContext, { kind, address }: ProviderIdentity): Promise<Responder | undefined> {
   const methods = await tx.db
     .select({ id: contactMethods.id })
     .from(contactMethods)
     .where(and(eq(contactMethods.kind, kind), eq(contactMethods.address, address), isNotNull(contactMethods.verifiedAt)))
   const ids = methods.map(method => method.id)
-  return ids.length === 0 ? undefined : responderBy(tx, inArray(pageNotifications.methodId, ids))
+  return ids.length === 0 ? undefined : responderBy(tx, context, inArray(pageNotifications.methodId, ids))
 }
 
 /** Whom the latest message went to, of those that match, and the page or bundle that it was about. */
-export async function responderBy(tx: Tx, fits: SQL | undefined): Promise<Responder | undefined> {
+export async function responderBy(tx: Tx, context: AppContext, fits: SQL | undefined): Promise<Responder | undefined> {
   const [latest] = await tx.db
     .select()
     .from(pageNotifications)
@@ -102,8 +103,9 @@ export async function responderBy(tx: Tx, fits: SQL | undefined): Promise<Respon
     .limit(1)
   const person = latest?.personId ? await findPerson(tx, latest.personId) : undefined
   if (!latest || !person?.isActive) return undefined
-  const found = latest.bundleId === null ? await tx.db.select().from(pages).where(eq(pages.id, latest.pageId)) : await pagesIn(tx, latest.bundleId)
-  return { pages: found, ...answering(person) }
+  const all = latest.bundleId === null ? await tx.db.select().from(pages).where(eq(pages.id, latest.pageId)) : await pagesIn(tx, latest.bundleId)
+  const found = await withoutSuspected(tx, context, all, person.id)
+  return found.length === 0 ? undefined : { pages: found, ...answering(person) }
 }
 
 /**

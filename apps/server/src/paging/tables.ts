@@ -65,6 +65,8 @@ export const pages = table(
     key: text('key').notNull(),
     /** Somebody who is paged before the team: then the page starts at the level before the first. */
     firstPersonId: uuid('first_person_id').references(() => people.id),
+    /** Whom alone it pages, in the place of a team's escalation policy. */
+    personIds: json('person_ids', z.array(z.uuid()), null),
     /** How many levels have been paged since it began, or began anew; -1 where somebody is paged before the first. */
     levelIndex: integer('level_index').notNull().default(0),
     /** Where that is in the policy; null before the first level, and for pages that an earlier version opened. */

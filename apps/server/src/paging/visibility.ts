@@ -1,6 +1,7 @@
 import { and, eq, exists, or, type SQL, sql } from 'drizzle-orm'
 import { QueryBuilder } from 'drizzle-orm/pg-core'
 import type { AppContext, Viewer } from '../access/index.ts'
+import type { Reader } from '../kernel/database.ts'
 import { pageNotifications, pages } from './tables.ts'
 
 /** Says which incidents pages belong to, and the messages about them: those of a bundle to the incidents of all its pages, and answers as what they answer. */
@@ -24,5 +25,19 @@ export function maySeePage({ visibility }: AppContext, viewer: Viewer): SQL | un
     .select({ id: pageNotifications.id })
     .from(pageNotifications)
     .where(and(eq(pageNotifications.pageId, pages.id), eq(pageNotifications.personId, viewer.personId)))
-  return or(byIncident, exists(paged))
+  return or(byIncident, and(exists(paged), sql`${visibility.isSuspect(viewer, pages.withinId)} is not true`))
+}
+
+/** Some pages without those of incidents that a person is a suspect of: to them these do not exist. */
+export async function withoutSuspected<Page extends Pick<typeof pages.$inferSelect, 'withinId'>>(
+  reader: Reader,
+  { visibility }: AppContext,
+  all: readonly Page[],
+  personId: string,
+): Promise<Page[]> {
+  const suspects = await visibility.suspectsOf(
+    reader,
+    all.flatMap(page => page.withinId ?? []),
+  )
+  return all.filter(page => !suspects.get(page.withinId ?? '')?.has(personId))
 }

@@ -1,5 +1,5 @@
 import { reviewRoutes as routes } from '@tocsin/api'
-import { type AppContext, type Bindings, command, query } from '../access/index.ts'
+import { type AppContext, type Bindings, command, query, recordRestrictedRead } from '../access/index.ts'
 import type { ClosingConditions, DeclarationEffects } from '../incidents/index.ts'
 import {
   addFollowUp,
@@ -23,7 +23,11 @@ export function openReviews(context: AppContext, conditions: ClosingConditions, 
   conditions.add(missingReview)
   context.jobs.register(dueJob, { run: (tx, { followUpId }) => remindOwner(tx, context, followUpId) })
   return [
-    query(routes.review, (reader, { caller, params }) => readReviewOf(reader, context, caller, params.id)),
+    command(routes.review, async (tx, { caller, params }) => {
+      const found = await readReviewOf(tx, context, caller, params.id)
+      await recordRestrictedRead(tx, context, caller, params.id)
+      return found
+    }),
     command(routes.startReview, (tx, { caller, params }) => startReview(tx, context, caller, params.id)),
     command(routes.saveReview, (tx, { caller, params, body }) => saveReview(tx, context, caller, params.id, body)),
     command(routes.addFollowUp, (tx, { caller, params, body }) => addFollowUp(tx, context, caller, params.id, body)),

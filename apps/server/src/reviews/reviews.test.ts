@@ -284,10 +284,26 @@ describe('updating a follow-up action', () => {
     }
     await world.advance({ days: 4, hours: 1 })
     expectTen()
-    await lead.call('changeIncident', { params, body: { version: await version(), isRestricted: false } })
+    await lead.call('changeIncident', { params, body: { version: await version(), isRestricted: false, reason: 'It is known.' } })
     await leave(lead)
     await world.advance({ days: 7 })
     expectTen()
+  })
+
+  test('who is a suspect of it owns none, and in their place its lead is reminded', async ({ world }) => {
+    const { lead, owner, incident, review } = await followedUp(world, { isRestricted: true })
+    const params = { id: incident.id }
+    const { version } = await lead.call('incident', { params })
+    await lead.call('setSuspects', { params, body: { version, personIds: [owner.id] } })
+    const another = { title: 'Write a runbook', ownerId: owner.id, dueOn: '2026-12-01' }
+    await expect(lead.call('addFollowUp', { params: { id: review.id }, body: another })).rejects.toMatchObject(refusal('invalid', 'ownerId'))
+    world.takeMails()
+    await world.advance({ days: 4, hours: 1 })
+    const reminded = world.takeMails().filter(mail => mail.purpose === 'follow-up')
+    expect(reminded.map(mail => mail.to)).toEqual([lead.email])
+    expect(reminded[0]?.text).toContain('Its owner has left. It needs another owner.')
+    expect(reminded[0]?.text).not.toContain(owner.name)
+    expect((await owner.call('followUps', { query: { view: 'all' } })).items).toEqual([])
   })
 
   test('a new date moves the reminder, and of a restricted incident a mail says no more than that there is one', async ({ world }) => {

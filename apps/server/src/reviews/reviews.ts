@@ -7,7 +7,7 @@ import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson, people, peopleBehind, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
-import { findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, wholeTimeline } from '../incidents/index.ts'
+import { assertNoSuspects, findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, wholeTimeline } from '../incidents/index.ts'
 import { assertAsRecorded, entriesAbout, record, system } from '../journal/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
@@ -15,7 +15,7 @@ import { newId } from '../kernel/ids.ts'
 import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { changedMeanwhile, conflict, notFound } from '../kernel/problems.ts'
-import { assertSecondPerson } from '../notify/index.ts'
+import { assertSecondPerson, restrictedName } from '../notify/index.ts'
 import { condense, rankOf } from './condense.ts'
 import { followUpRecord, reviewRecord } from './records.ts'
 import { type Finding, followUps, type requiringRules, reviewRequirements, reviews } from './tables.ts'
@@ -277,12 +277,17 @@ export async function addFollowUp(
   input: { title: string; ownerId: string; dueOn: string },
 ): Promise<Review> {
   const review = await lockReview(tx, context, caller, reviewId)
-  await assertPeople(tx, [input.ownerId], 'ownerId')
+  await assertOwner(tx, context, review.incidentId, input.ownerId)
   const id = newId()
   await tx.db.insert(followUps).values({ ...input, id, reviewId, incidentId: review.incidentId, state: 'open' })
   await remindOn(tx, id, input.dueOn)
   await record(tx, { actor: caller.actor, type: 'follow-up.added', subject: { kind: 'follow-up', id }, within: review.incidentId, data: { ...input } })
   return saved(tx, context, caller, reviewId)
+}
+
+async function assertOwner(tx: Tx, context: AppContext, incidentId: string, personId: string): Promise<void> {
+  await assertPeople(tx, [personId], 'ownerId')
+  await assertNoSuspects(tx, context, incidentId, [personId], 'ownerId')
 }
 
 async function remindOn(tx: Tx, id: string, day: string): Promise<void> {
@@ -333,7 +338,7 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
   const isReassigned = ownerId !== found.ownerId
   // Otherwise an owner could give it away and verify it.
   if (isReassigned && look.state !== 'open') throw conflict('Only an open follow-up action can be given to another owner. Keep it open, or reopen it first.')
-  if (isReassigned) await assertPeople(tx, [ownerId], 'ownerId')
+  if (isReassigned) await assertOwner(tx, context, found.incidentId, ownerId)
   const [after, before] = isReassigned ? [await findPerson(tx, ownerId), await findPerson(tx, found.ownerId)] : []
   await tx.db
     .update(followUps)
@@ -365,7 +370,7 @@ export async function updateFollowUp(tx: Tx, context: AppContext, caller: Caller
 
 /**
  * On the due date, the owner of a follow-up action that is not verified effective yet is reminded by mail, once a week until it is. In place of an owner
- * who has left, the incident's lead is; without one the leads, and of a restricted incident the administrators.
+ * who has left, or is a suspect, the incident's lead is; without one the leads, and of a restricted incident the administrators.
  */
 export async function remindOwner(tx: Tx, context: AppContext, id: string): Promise<void> {
   const [found] = await tx.db
@@ -376,8 +381,11 @@ export async function remindOwner(tx: Tx, context: AppContext, id: string): Prom
     .where(eq(followUps.id, id))
   if (!found || found.followUp.state === 'verified') return
   const { followUp, incident } = found
-  const left = found.owner.isActive ? '' : `Its owner, ${found.owner.name}, has left. It needs another owner.\n`
-  for (const person of found.owner.isActive ? [found.owner] : await insteadOf(tx, incident))
+  const isSuspect = (await context.visibility.suspectsOf(tx, [incident.id])).get(incident.id)?.has(found.owner.id) === true
+  const isAway = isSuspect || !found.owner.isActive
+  // A mail is read by others than those who may see the incident: it names no suspect.
+  const left = isAway ? `Its owner${isSuspect ? '' : `, ${found.owner.name},`} has left. It needs another owner.\n` : ''
+  for (const person of isAway ? await insteadOf(tx, incident) : [found.owner])
     await context.messenger.post(tx, {
       channel: 'email',
       address: person.email,
@@ -385,7 +393,7 @@ export async function remindOwner(tx: Tx, context: AppContext, id: string): Prom
       purposeId: id,
       withinId: incident.id,
       subject: `Follow-up action due: incident ${incident.number}`,
-      body: `${incident.isRestricted ? 'Follow-up action of a restricted incident' : followUp.title}\n\nIt was due on ${followUp.dueOn} and is ${followUp.state === 'done' ? 'done, but not yet verified as effective' : 'open'}.\n${left}${context.messenger.origin}/follow-ups\n`,
+      body: `${incident.isRestricted ? `Follow-up action. ${restrictedName(incident)}` : followUp.title}\n\nIt was due on ${followUp.dueOn} and is ${followUp.state === 'done' ? 'done, but not yet verified as effective' : 'open'}.\n${left}${context.messenger.origin}/follow-ups\n`,
       isDemo: person.isDemo,
     })
   const nextWeek = new Date(Date.parse(tx.now) + 7 * 86_400_000).toISOString().slice(0, 10)

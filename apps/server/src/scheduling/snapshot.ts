@@ -135,6 +135,16 @@ async function assemble(reader: Reader, since: Instant, { rows, settings, member
   }
 }
 
+/** The same moment without some people: schedules pass them over as those who have left, and nobody pages them. */
+export function withoutPeople(snapshot: OnCallSnapshot, ids: ReadonlySet<string>): OnCallSnapshot {
+  const absences = [...ids].map(participant => ({ participant, start: longAgo }))
+  return {
+    ...snapshot,
+    schedules: new Map([...snapshot.schedules].map(([id, schedule]) => [id, { ...schedule, absences: [...(schedule.absences ?? []), ...absences] }])),
+    people: new Map([...snapshot.people].map(([id, person]) => [id, ids.has(id) ? { ...person, canRespond: false } : person])),
+  }
+}
+
 /** A schedule as the pure core reads it; its name is its id, so that coverage requirements can name it. */
 export function toCore(
   row: Omit<ScheduleRow, 'version'>,

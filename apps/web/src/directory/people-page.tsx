@@ -86,6 +86,7 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
         <Group gap={8}>
           <Text fw={550}>{person.name}</Text>
           <DemoBadge isDemo={person.isDemo} />
+          {person.isExecutive ? <Tone color="gray">executive</Tone> : null}
           {person.isActive ? null : <Tone color="gray">deactivated</Tone>}
           {person.isActive && !person.hasSecondFactor && !person.isDemo ? <Tone color="yellow">no second factor</Tone> : null}
         </Group>
@@ -118,6 +119,9 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
             <Menu.Dropdown>
               <Menu.Item onClick={() => change.mutate({ params, body: { isActive: !person.isActive } })}>
                 {person.isActive ? 'Deactivate account' : 'Activate account'}
+              </Menu.Item>
+              <Menu.Item onClick={() => change.mutate({ params, body: { isExecutive: !person.isExecutive } })}>
+                {person.isExecutive ? 'Remove the executive mark' : 'Mark as an executive'}
               </Menu.Item>
               <Menu.Item onClick={() => setIsShowingSessions(true)}>Sessions…</Menu.Item>
               <Menu.Item onClick={() => change.mutate({ params, body: { resetSecondFactor: true } })}>Reset second factor</Menu.Item>

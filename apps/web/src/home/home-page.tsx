@@ -7,6 +7,7 @@ import { AlertRow } from '../alerts/alert-row.tsx'
 import { useApi, useCommand } from '../api.ts'
 import { IncidentRow } from '../incidents/incident-row.tsx'
 import { AcknowledgeButton } from '../paging/page-actions.tsx'
+import { pagedTo } from '../paging/paged-to.ts'
 import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
@@ -140,7 +141,7 @@ function UnacknowledgedPage({ page }: { page: OncallPage }) {
           </Link>
         </Group>
         <Text size="sm" className="quiet" component="div" mt={2}>
-          {page.team?.name ?? 'Administrators'}
+          {pagedTo(page)}
           {last ? ` · ${last.person} paged ` : ''}
           {last ? <Time at={last.at} isRelative /> : null}
           {page.nextEscalationAt ? (

@@ -5,7 +5,7 @@ import { useRecordForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
-import { useMay } from '../session.ts'
+import { useMay, useMayLead } from '../session.ts'
 
 const answers = ['unknown', 'no', 'yes']
 
@@ -55,10 +55,12 @@ export function FactsSection({ incident }: { incident: Incident }) {
 }
 
 function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => void }) {
+  const mayLead = useMayLead(incident)
+  const mayTurn = mayLead || incident.lead === null
   const { form, submit, isBusy, newer } = useRecordForm(
     'changeIncident',
     incident,
-    ({ title, summary, responsibility, approximateUsers, dataTouched, isRestricted }) => ({
+    ({ title, summary, responsibility, approximateUsers, dataTouched, isRestricted, codename }) => ({
       title,
       summary,
       responsibility: responsibility as string,
@@ -67,15 +69,19 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
       personalData: dataTouched.personalData as string,
       description: dataTouched.description,
       isRestricted,
+      codename: codename ?? '',
+      reason: '',
     }),
     {
       around: () => ({ params: { id: incident.id } }),
-      restsOn: ({ title, summary, responsibility, approximateUsers, dataTouched, isRestricted }) => [
+      restsOn: ({ title, summary, responsibility, approximateUsers, dataTouched, isRestricted, codename }) => [
         ...[title, summary, responsibility],
-        ...[approximateUsers, dataTouched, isRestricted],
+        ...[approximateUsers, dataTouched, isRestricted, codename],
       ],
-      toBody: ({ customerData, personalData, description, approximateUsers, ...rest }) => ({
+      toBody: ({ customerData, personalData, description, approximateUsers, codename, reason, ...rest }) => ({
         ...rest,
+        ...(rest.isRestricted && codename.trim() !== '' ? { codename } : {}),
+        ...(reason.trim() === '' ? {} : { reason }),
         approximateUsers: approximateUsers === '' ? null : approximateUsers,
         dataTouched: { customerData, personalData, description },
       }),
@@ -101,9 +107,23 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
           </Group>
           <Checkbox
             label="Restricted"
-            description="Visible only to people with a role, people you add, and administrators"
+            description="Visible only to people with a role and people you add; pages nobody by rota"
+            disabled={!mayTurn}
             {...form.getInputProps('isRestricted', { type: 'checkbox' })}
           />
+          {form.values.isRestricted ? (
+            <TextInput label="Codename" description="Used in messages instead of the title" placeholder="Chosen for you" {...form.getInputProps('codename')} />
+          ) : null}
+          {form.values.isRestricted === incident.isRestricted ? null : (
+            <Textarea
+              label="Reason"
+              description={form.values.isRestricted ? 'Why it is restricted' : 'Why it is not restricted any more'}
+              autosize
+              minRows={2}
+              required
+              {...form.getInputProps('reason')}
+            />
+          )}
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

@@ -47,7 +47,7 @@ function IncidentView({ incident }: { incident: Incident }) {
           <Badge variant="default">{incident.class.replaceAll('-', ' ')}</Badge>
           {incident.isRestricted ? (
             <Badge variant="default" leftSection={<IconLock size={12} />}>
-              restricted
+              restricted{incident.codename === null ? '' : ` · ${incident.codename}`}
             </Badge>
           ) : null}
           <DemoBadge isDemo={incident.isDemo} />

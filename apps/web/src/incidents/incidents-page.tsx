@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Modal, Paper, SegmentedControl, Select, Stack, Textarea, TextInput } from '@mantine/core'
+import { Button, Checkbox, Group, Modal, Paper, SegmentedControl, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconPlus } from '@tabler/icons-react'
 import { useNavigate } from '@tanstack/react-router'
@@ -16,6 +16,8 @@ import { IncidentRow } from './incident-row.tsx'
 export function IncidentsPage() {
   const [view, setView] = useState<'open' | 'all'>('open')
   const [isOpening, opening] = useDisclosure()
+  const [isBreakingGlass, emergency] = useDisclosure()
+  const isAdministrator = useMay('administrator')
   const navigate = useNavigate()
   const mayOpen = useMay('responder')
   const incidents = usePages<IncidentSummary>('incidents', { view })
@@ -34,6 +36,11 @@ export function IncidentsPage() {
               { value: 'all', label: 'All' },
             ]}
           />
+          {isAdministrator ? (
+            <Button variant="default" onClick={emergency.open}>
+              Emergency access…
+            </Button>
+          ) : null}
           {mayOpen ? (
             <Button leftSection={<IconPlus size={16} />} onClick={opening.open}>
               Open incident
@@ -61,6 +68,7 @@ export function IncidentsPage() {
         </Group>
       ) : null}
       {isOpening ? <OpenModal onClose={opening.close} /> : null}
+      {isBreakingGlass ? <EmergencyModal onClose={emergency.close} /> : null}
     </Page>
   )
 }
@@ -69,8 +77,11 @@ function OpenModal({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate()
   const { form, submit, isBusy } = useRouteForm(
     'openIncident',
-    { title: '', reason: '', responsibility: 'us', serviceIds: [] as string[], isRestricted: false },
-    { onDone: (incident: { id: string }) => void navigate({ to: '/incidents/$id', params: { id: incident.id } }) },
+    { title: '', reason: '', responsibility: 'us', serviceIds: [] as string[], isRestricted: false, codename: '' },
+    {
+      toBody: ({ codename, ...values }) => ({ ...values, ...(values.isRestricted && codename.trim() !== '' ? { codename } : {}) }),
+      onDone: (incident: { id: string }) => void navigate({ to: '/incidents/$id', params: { id: incident.id } }),
+    },
   )
   return (
     <Modal opened onClose={onClose} title="Open suspected incident">
@@ -86,7 +97,11 @@ function OpenModal({ onClose }: { onClose: () => void }) {
             required
             {...form.getInputProps('reason')}
           />
-          <ServiceMultiSelect label="Affected services" description="Pages their engineering teams" {...form.getInputProps('serviceIds')} />
+          <ServiceMultiSelect
+            label="Affected services"
+            description={form.values.isRestricted ? 'Nobody is paged: you lead it, and say whom to page' : 'Pages their engineering teams'}
+            {...form.getInputProps('serviceIds')}
+          />
           <Select
             label="Responsibility"
             data={[
@@ -99,10 +114,42 @@ function OpenModal({ onClose }: { onClose: () => void }) {
           />
           <Checkbox
             label="Restricted"
-            description="Visible only to people with a role, people you add, and administrators"
+            description="Visible only to people with a role and people you add"
             {...form.getInputProps('isRestricted', { type: 'checkbox' })}
           />
+          {form.values.isRestricted ? (
+            <TextInput label="Codename" description="Used in messages instead of the title" placeholder="Chosen for you" {...form.getInputProps('codename')} />
+          ) : null}
           <FormActions submit="Open incident" isBusy={isBusy} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
+
+/** An administrator without need-to-know opens a restricted incident, of which they have the number from elsewhere. */
+function EmergencyModal({ onClose }: { onClose: () => void }) {
+  const navigate = useNavigate()
+  const [number, setNumber] = useState('')
+  const { form, submit, isBusy } = useRouteForm(
+    'breakGlass',
+    { reason: '' },
+    {
+      around: () => ({ params: { id: number.trim() } }),
+      onDone: (incident: { id: string }) => void navigate({ to: '/incidents/$id', params: { id: incident.id } }),
+    },
+  )
+  return (
+    <Modal opened onClose={onClose} title="Emergency access">
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <Text className="quiet">
+            Opens a restricted incident to you for 24 hours. Its lead is paged, and a task to review your access is added to the incident.
+          </Text>
+          <FormProblem errors={form.errors} />
+          <TextInput label="Number of the incident" inputMode="numeric" required value={number} onChange={event => setNumber(event.currentTarget.value)} />
+          <Textarea label="Reason" description="Kept in the audit log." autosize minRows={3} required {...form.getInputProps('reason')} />
+          <FormActions submit="Get access" isBusy={isBusy} isBlocked={number.trim() === ''} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

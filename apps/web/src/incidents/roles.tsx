@@ -3,7 +3,7 @@ import { type Incident, type IncidentRole, incidentRoles } from '@tocsin/api'
 import { useCommand } from '../api.ts'
 import { PersonSelect } from '../parts/choices.tsx'
 import { Section } from '../parts/page.tsx'
-import { useMay } from '../session.ts'
+import { useMay, useMayLead } from '../session.ts'
 
 const words: Record<IncidentRole, { label: string; meaning: string }> = {
   lead: { label: 'Lead', meaning: 'leads the security response' },
@@ -14,13 +14,15 @@ const words: Record<IncidentRole, { label: string; meaning: string }> = {
 
 export function RolesSection({ incident }: { incident: Incident }) {
   const canRespond = useMay('responder') && incident.status !== 'closed'
+  const mayLead = useMayLead(incident)
   const assign = useCommand('assignRole')
+  const suspects = incident.suspects.map(suspect => suspect.id)
   return (
     <Section title="Roles">
       <Stack gap="xs">
         {incidentRoles.map(role => {
           const holder = incident[role]
-          return canRespond ? (
+          return canRespond && (role !== 'executive' || mayLead) ? (
             <PersonSelect
               key={role}
               size="xs"
@@ -33,6 +35,8 @@ export function RolesSection({ incident }: { incident: Incident }) {
                 </>
               }
               aria-label={words[role].label}
+              isExecutive={role === 'executive'}
+              without={suspects}
               value={holder?.id ?? null}
               readOnly={assign.isPending}
               placeholder="Unassigned"

@@ -1,10 +1,10 @@
-import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Stack, Table, Text, Textarea } from '@mantine/core'
+import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Stack, Table, Textarea } from '@mantine/core'
 import type { Incident } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
-import { PersonSelect } from '../parts/choices.tsx'
 import { Empty, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
+import { Access } from './access.tsx'
 import { ParentIncident } from './parent.tsx'
 
 interface Listed {
@@ -18,7 +18,9 @@ export function ScopeTab({ incident }: { incident: Incident }) {
   const canRespond = useMay('responder') && incident.status !== 'closed'
   const services = useApi('services')
   const customers = useApi('customers', undefined, { isEnabled: canRespond })
-  const setServices = useCommand('setAffectedServices', { done: 'Services saved. Engineering teams of added services were paged.' })
+  const setServices = useCommand('setAffectedServices', {
+    done: incident.isRestricted ? 'Services saved.' : 'Services saved. Engineering teams of added services were paged.',
+  })
   const setCustomers = useCommand('setAffectedCustomers', { done: 'Customers saved.' })
   const params = { id: incident.id }
   // Who adds or removes one changes the list that is shown, also while a dialog is open: so the version is that of the list.
@@ -28,7 +30,7 @@ export function ScopeTab({ incident }: { incident: Incident }) {
     <Stack>
       <Affected
         title="Affected services"
-        teach="Add each affected service and how you know. Pages its engineering team."
+        teach={`Add each affected service and how you know.${incident.isRestricted ? '' : ' Pages its engineering team.'}`}
         noun="service"
         listed={incident.services}
         choices={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
@@ -54,7 +56,7 @@ export function ScopeTab({ incident }: { incident: Incident }) {
         onChange={(listed, onDone) => setCustomers.mutate({ params, body: { version, customers: listed } }, { onSuccess: onDone })}
       />
       <ParentIncident incident={incident} canRespond={canRespond} />
-      {incident.isRestricted ? <Members incident={incident} canRespond={canRespond} /> : null}
+      {incident.isRestricted ? <Access incident={incident} /> : null}
     </Stack>
   )
 }
@@ -160,29 +162,5 @@ function AddModal({
         </Group>
       </Stack>
     </Modal>
-  )
-}
-
-function Members({ incident, canRespond }: { incident: Incident; canRespond: boolean }) {
-  const setMembers = useCommand('setMembers')
-  const save = (personIds: string[]) => setMembers.mutate({ params: { id: incident.id }, body: { version: incident.version, personIds } })
-  const ids = incident.members.map(member => member.id)
-  return (
-    <Section title="Access to this restricted incident">
-      <Stack gap="xs">
-        <Text size="sm" className="quiet">
-          People with a role, administrators, and:
-        </Text>
-        {incident.members.map(member => (
-          <Group key={member.id} justify="space-between">
-            <Text>{member.name}</Text>
-            {canRespond ? <CloseButton aria-label={`Remove ${member.name}`} onClick={() => save(ids.filter(id => id !== member.id))} /> : null}
-          </Group>
-        ))}
-        {canRespond ? (
-          <PersonSelect aria-label="Add person" placeholder="Add person" without={ids} value={null} onChange={id => id && save([...ids, id])} />
-        ) : null}
-      </Stack>
-    </Section>
   )
 }

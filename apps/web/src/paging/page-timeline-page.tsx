@@ -9,6 +9,7 @@ import { Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
 import { Time, utc } from '../parts/time.tsx'
 import { PageActions } from './page-actions.tsx'
+import { pagedTo } from './paged-to.ts'
 
 /** The timeline of a page. */
 export function PageTimelinePage() {
@@ -26,7 +27,11 @@ export function PageTimelinePage() {
               <Text className="quiet">
                 {page.urgency} urgency ·{' '}
                 {page.team === null ? (
-                  'Every administrator is paged'
+                  page.named?.length ? (
+                    `${pagedTo(page)}; then the administrators`
+                  ) : (
+                    'Every administrator is paged'
+                  )
                 ) : (
                   <>
                     {page.policy ?? 'Everyone is paged'} ·{' '}

@@ -7,6 +7,7 @@ import { Empty, Loaded, LoadMore, Page } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
 import { AcknowledgeButton } from './page-actions.tsx'
+import { pagedTo } from './paged-to.ts'
 
 /** The pages that went out: to the one who looks, or to everybody. */
 export function PagesPage() {
@@ -57,7 +58,7 @@ function PageRow({ page }: { page: OncallPage }) {
           </Link>
         </Group>
         <Text size="sm" className="quiet" component="div" mt={2}>
-          {page.team?.name ?? 'Administrators'} · <Time at={page.createdAt} isRelative />
+          {pagedTo(page)} · <Time at={page.createdAt} isRelative />
           {page.acknowledgedBy ? ` · acknowledged by ${page.acknowledgedBy}` : ''}
           {page.snoozedUntil ? (
             <>

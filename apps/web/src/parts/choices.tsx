@@ -14,11 +14,12 @@ const mayRespond = ({ role }: People) => includesRole(role, 'responder')
 /**
  * The people to choose from: whoever has an active account, and whoever is chosen already.
  * @param isOnCall they are to be on call or paged, which observers cannot be
+ * @param isExecutive they are to be an executive sponsor
  */
-export function usePersonChoices(chosen: readonly string[] = [], isOnCall = false): Choice[] {
+export function usePersonChoices(chosen: readonly string[] = [], isOnCall = false, isExecutive = false): Choice[] {
   const people = useApi('people')
   return (people.data?.people ?? [])
-    .filter(person => (person.isActive && (!isOnCall || mayRespond(person))) || chosen.includes(person.id))
+    .filter(person => (person.isActive && (!isOnCall || mayRespond(person)) && (!isExecutive || person.isExecutive)) || chosen.includes(person.id))
     .map(person => ({
       value: person.id,
       label: `${person.name}${person.isActive ? (isOnCall && !mayRespond(person) ? ' (observer)' : '') : ' (deactivated)'}`,
@@ -31,8 +32,13 @@ function useServiceChoices(): Choice[] {
 }
 
 /** One person. @param without who is not to be chosen */
-export function PersonSelect({ without = [], isOnCall, ...props }: Omit<SelectProps, 'data'> & { without?: readonly string[]; isOnCall?: boolean }) {
-  const choices = usePersonChoices(props.value ? [props.value] : [], isOnCall)
+export function PersonSelect({
+  without = [],
+  isOnCall,
+  isExecutive,
+  ...props
+}: Omit<SelectProps, 'data'> & { without?: readonly string[]; isOnCall?: boolean; isExecutive?: boolean }) {
+  const choices = usePersonChoices(props.value ? [props.value] : [], isOnCall, isExecutive)
   return <Select searchable data={choices.filter(({ value }) => !without.includes(value))} {...props} />
 }
 

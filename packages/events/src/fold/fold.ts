@@ -31,14 +31,15 @@ const transition = (records: FoldedRecords, entry: FoldableEntry, { to }: { read
 const roleFields = { lead: 'leadId', owner: 'ownerId', communications: 'communicationsId', executive: 'executiveId' } as const
 
 const incidentSteps: Steps = {
-  'incident.opened': (records, entry, { number, title, responsibility, isRestricted }) =>
+  'incident.opened': (records, entry, { number, title, responsibility, isRestricted, codename = null }) =>
     records.make(entry, {
       ...{ number, title, responsibility, isRestricted, isDemo: entry.isDemo, summary: '', status: 'suspected', class: 'suspected' },
       ...{ severity: null, severityCriteria: null, severityWhy: null, approximateUsers: null, parentId: null, monitorUntil: null },
       ...{ leadId: null, ownerId: null, communicationsId: null, executiveId: null, declaredAt: null, closedAt: null, openedAt: instant(entry.at) },
       ...{ dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' }, memberIds: personOrNobody(entry), services: [], customers: [] },
+      ...{ codename, suspectIds: [] },
     }),
-  'incident.changed': (records, entry, { before: _, ...facts }) => {
+  'incident.changed': (records, entry, { before: _, reason: _why, ...facts }) => {
     records.of(entry).set(entry, facts)
     // Whoever hides an incident still sees it.
     if (facts.isRestricted === true) admit(records, entry, personOrNobody(entry))
@@ -48,6 +49,13 @@ const incidentSteps: Steps = {
   'incident.classified': (records, entry, data) => records.of(entry).set(entry, { class: data.class }),
   'incident.role-assigned': (records, entry, { role, personId }) => records.of(entry).set(entry, { [roleFields[role]]: personId }),
   'incident.members-set': (records, entry, { personIds }) => records.of(entry).set(entry, { memberIds: sorted(personIds) }),
+  'incident.suspects-set': (records, entry, { suspects }) => records.of(entry).set(entry, { suspectIds: sorted(suspects.map(({ id }) => id)) }),
+  'incident.glass-broken': (records, entry) => admit(records, entry, personOrNobody(entry)),
+  'incident.emergency-access-ended': (records, entry, { person }) => {
+    const record = records.of(entry)
+    const before = record.get('memberIds')
+    record.set(entry, { memberIds: Array.isArray(before) ? before.filter(id => id !== person.id) : undefined })
+  },
   'incident.services-set': (records, entry, { services }) => records.of(entry).set(entry, { services: listed(services) }),
   'incident.customers-set': (records, entry, { customers }) => records.of(entry).set(entry, { customers: listed(customers) }),
   'incident.made-parent': (records, entry, { joinedIds }) => admit(records, entry, joinedIds),

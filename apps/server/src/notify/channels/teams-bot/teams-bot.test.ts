@@ -321,7 +321,7 @@ describe('Microsoft Teams', () => {
       await chats.presses(ben, { token, answer: 'acknowledge' }, '19:ops@thread.tacv2')
       expect(chats.lastText).toContain(`${backup.name} pressed “Acknowledge”. Acknowledged`)
       const { version } = await lead.call('incident', { params: { id: incident.id } })
-      await lead.call('changeIncident', { params: { id: incident.id }, body: { version, isRestricted: true } })
+      await lead.call('changeIncident', { params: { id: incident.id }, body: { version, isRestricted: true, reason: 'It is one of us.' } })
       const outsider: Member = { aadObjectId: 'aaaaaaaa-0000-4000-8000-000000000003', name: 'Cai in Teams' }
       const stranger = await world.person('lead')
       await chats.connect(stranger, outsider)
