@@ -178,6 +178,15 @@ export const incidentRoutes = {
     reply: Incident,
     status: 201,
   }),
+  moveAlert: route({
+    method: 'POST',
+    path: '/api/v1/alerts/{id}/move',
+    summary: 'Move an alert from its incident to another one, or back to the triage queue; the timelines of both incidents say so',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ incidentId: Id.nullable().describe('null: back to the triage queue'), reason: Reason }),
+    reply: Alert,
+  }),
   changeIncident: route({
     method: 'PATCH',
     path: '/api/v1/incidents/{id}',

@@ -10,7 +10,7 @@ import { defineClass, listClassDefinitions } from './classes.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
 import { defineVisibility } from './incident.ts'
 import { addNote, changeNote, listNotes } from './notes.ts'
-import { escalateAlert, openIncident } from './open.ts'
+import { escalateAlert, moveAlert, openIncident } from './open.ts'
 import { makeParent } from './parent.ts'
 import { listIncidents, readIncident } from './read.ts'
 import { setAffectedCustomers, setAffectedServices } from './scope.ts'
@@ -93,6 +93,10 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.escalateAlert, async (tx, { caller, params, body }) =>
       read(tx, caller, await escalateAlert(tx, context, caller, await readAlert(tx, context, caller, params.id), body)),
     ),
+    command(routes.moveAlert, async (tx, { caller, params, body }) => {
+      await moveAlert(tx, context, caller, await readAlert(tx, context, caller, params.id), body)
+      return readAlert(tx, context, caller, params.id)
+    }),
     command(routes.changeIncident, (tx, { caller, params, body }) =>
       after(tx, caller, params.id, changeIncident(tx, context, effects, caller, params.id, body)),
     ),

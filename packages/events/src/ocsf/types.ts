@@ -131,6 +131,8 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'alert.acknowledged': work('updated'),
   'alert.dismissed': work('updated'),
   'alert.escalated': work('updated'),
+  'alert.reopened': work('updated'),
+  'alert.moved': work('updated'),
   'alert.resolved-by-source': work('updated'),
   'alert.silenced': work('updated'),
   'alert.silence-ended': work('updated'),
