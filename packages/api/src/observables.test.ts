@@ -130,9 +130,17 @@ describe('always', () => {
         const parts = defangedParts(text)
         expect(parts.map(part => part.original ?? part.text).join('')).toBe(text)
         expect(parts.map(part => part.text).join('')).toBe(withoutLinks(text))
-        expect(withoutLinks(text)).not.toMatch(/\b[a-z]+:\/\/[^\s<>"`]/i)
+        expect(withoutLinks(text)).not.toMatch(/\b[a-z]+:\/\/[a-z0-9]/i)
       }),
     )
+  })
+
+  test('signs of a sentence are none of an address', () => {
+    expect(defangedParts('(see http://evil.example/a).')).toEqual([
+      { text: '(see ' },
+      { text: 'http[:]//evil[.]example/a', original: 'http://evil.example/a' },
+      { text: ').' },
+    ])
   })
 
   test('nothing that is found in a text is found twice, and no given one is lost', () => {

@@ -37,7 +37,8 @@ export function refang(text: string): string {
 export const defang = (text: string): string => text.replace(/:(?=\/\/)/g, '[:]').replace(/(?<=[\p{L}\p{N}_-])[.\u3002\uff0e\uff61](?=[\p{L}\p{N}])/gu, '[.]')
 
 /** What programs make links of, and addresses: bounded repetitions, so that each place of a text is looked at a bounded number of times. */
-const linkable = /[a-z][a-z0-9+.-]{0,15}:\/\/[^\s<>"`]+|[\w.+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}|\b(?:\d{1,3}\.){3}\d{1,3}\b/gi
+const linkable =
+  /[a-z][a-z0-9+.-]{0,15}:\/\/[^\s<>"`]*[^\s<>"`.,;:!?)\]}]|[\w.+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}|\b(?:\d{1,3}\.){3}\d{1,3}\b/gi
 
 /** A text in its parts: `original` is that of one that is shown defanged. */
 export function defangedParts(text: string): { readonly text: string; readonly original?: string }[] {
@@ -81,7 +82,6 @@ const domainPattern = /^\.?(?=.{3,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_]
 
 function domain(text: string): string | undefined {
   const name = text.replace(/\.$/, '').toLowerCase()
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is that of ASCII
   const ascii = /^[\x21-\x7e]*$/.test(name) ? name : asciiDomain(name)
   return domainPattern.test(ascii) ? ascii : undefined
 }

@@ -2,6 +2,7 @@ import { Anchor, Checkbox, Group, Modal, NumberInput, Select, Stack, Table, Text
 import { useDisclosure } from '@mantine/hooks'
 import type { Incident } from '@tocsin/api'
 import { useRecordForm } from '../forms.ts'
+import { Defanged } from '../parts/defanged.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
@@ -46,7 +47,7 @@ export function FactsSection({ incident }: { incident: Incident }) {
       </Table>
       {incident.summary ? (
         <Text p="md" size="sm" className="prewrap">
-          {incident.summary}
+          <Defanged text={incident.summary} />
         </Text>
       ) : null}
       {isEditing ? <FactsModal incident={incident} onClose={editing.close} /> : null}
