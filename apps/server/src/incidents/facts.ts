@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { DataTouched, IncidentClass, IncidentRole, Responsibility, SeverityCriteria } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import type { z } from 'zod'
-import { type AppContext, assertPeople, assertPerson, type Caller, findPerson } from '../access/index.ts'
+import { type AppContext, assertPeople, assertPerson, type Caller } from '../access/index.ts'
 import { type Actor, markRecords, record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { withdrawAnswers } from '../kernel/idempotency.ts'
@@ -10,7 +10,7 @@ import { conflict } from '../kernel/problems.ts'
 import { assertSecondPerson } from '../notify/index.ts'
 import { redactPages } from '../paging/index.ts'
 import { definitionOf } from './classes.ts'
-import { assertMayRestrict, assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
+import { assertMayRestrict, assertVersion, type IncidentRow, lockOpenIncident, namesOf, saveIncident } from './incident.ts'
 import { assessSeverity, criteriaVersion } from './severity.ts'
 import { incidentMembers, incidents } from './tables.ts'
 import type { DeclarationEffects } from './transitions.ts'
@@ -134,15 +134,17 @@ export async function assignRole(
 
 async function takeRole(tx: Tx, actor: Actor, incident: IncidentRow, role: IncidentRole, personId: string | null): Promise<void> {
   if (incident[roleColumns[role]] === personId) return
-  const person = personId === null ? undefined : await findPerson(tx, personId)
+  const earlierId = incident[roleColumns[role]]
+  const names = await namesOf(tx, [personId, earlierId])
+  const nameOf = (id: string | null) => (id === null ? null : (names.get(id) ?? null))
   await saveIncident(tx, incident, { [roleColumns[role]]: personId })
-  if (incident.isRestricted && incident[roleColumns[role]] !== null) await withdrawAnswers(tx)
+  if (incident.isRestricted && earlierId !== null) await withdrawAnswers(tx)
   await record(tx, {
     actor,
     type: 'incident.role-assigned',
     subject: { kind: 'incident', id: incident.id },
     within: incident.id,
-    data: { role, personId, name: person?.name ?? null, before: { personId: incident[roleColumns[role]] } },
+    data: { role, personId, name: nameOf(personId), before: { personId: earlierId, name: nameOf(earlierId) } },
   })
 }
 
@@ -167,12 +169,18 @@ export async function setMembers(
   await assertPeople(tx, personIds, 'personIds')
   const before = await tx.db.select({ id: incidentMembers.personId }).from(incidentMembers).where(eq(incidentMembers.incidentId, id))
   if (before.length === personIds.length && before.every(member => personIds.includes(member.id))) return
+  const names = await namesOf(tx, [...personIds, ...before.map(member => member.id)])
+  const named = (personId: string) => names.get(personId) ?? ''
   await tx.db.delete(incidentMembers).where(eq(incidentMembers.incidentId, id))
   if (personIds.length > 0) await tx.db.insert(incidentMembers).values(personIds.map(personId => ({ incidentId: id, personId })))
   await saveIncident(tx, incident, {})
   if (incident.isRestricted && before.some(member => !personIds.includes(member.id))) await withdrawAnswers(tx)
   await record(tx, {
     ...{ actor: caller.actor, type: 'incident.members-set', subject: { kind: 'incident', id }, within: id },
-    data: { personIds, before: { personIds: before.map(member => member.id) } },
+    data: {
+      ...{ personIds, before: { personIds: before.map(member => member.id) } },
+      added: personIds.filter(personId => !before.some(member => member.id === personId)).map(named),
+      removed: before.flatMap(member => (personIds.includes(member.id) ? [] : named(member.id))),
+    },
   })
 }

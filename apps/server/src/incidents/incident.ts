@@ -1,5 +1,5 @@
-import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
-import { type AppContext, type Caller, seesAll, type Viewer } from '../access/index.ts'
+import { and, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { type AppContext, type Caller, people, seesAll, type Viewer } from '../access/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { changedMeanwhile, conflict, forbidden, notFound } from '../kernel/problems.ts'
 import type { IncidentState } from './lifecycle.ts'
@@ -87,4 +87,14 @@ export async function stateOf(reader: Reader, incident: IncidentRow): Promise<In
     monitorUntil: incident.monitorUntil,
     openTasks: open.length,
   }
+}
+
+export type Names = ReadonlyMap<string, string>
+
+/** The names of people. */
+export async function namesOf(reader: Reader, ids: readonly (string | null)[]): Promise<Names> {
+  const wanted = [...new Set(ids.filter(id => id !== null))]
+  if (wanted.length === 0) return new Map()
+  const rows = await reader.db.select({ id: people.id, name: people.name }).from(people).where(inArray(people.id, wanted))
+  return new Map(rows.map(row => [row.id, row.name]))
 }

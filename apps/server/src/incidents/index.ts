@@ -9,6 +9,7 @@ import type { Tx } from '../kernel/database.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
 import { defineVisibility } from './incident.ts'
+import { alertTypes, extendMonitoring, watchMonitored } from './monitoring.ts'
 import { addNote, changeNote, listNotes } from './notes.ts'
 import { escalateAlert, moveAlert, openIncident } from './open.ts'
 import { makeParent } from './parent.ts'
@@ -67,6 +68,12 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
       if (team) await takeVacantRole(tx, entry.actor, about.id, team.kind === 'security' ? 'lead' : 'owner', personId)
     },
   })
+  context.readers.follow('monitoring', (tx, entries) => watchMonitored(tx, context, entries), { types: alertTypes })
+  context.visibility.names(
+    'incident.alerted-again',
+    data => sql`select alert.incident_id from alerts alert join jsonb_array_elements(
+      case jsonb_typeof(${data} -> 'alerts') when 'array' then ${data} -> 'alerts' else '[]' end) named (about) on alert.number = ${numberIn(sql`(named.about ->> 'number')`)}`,
+  )
   const read = (tx: Tx, caller: Caller, id: string) => readIncident(tx, context, conditions, caller, id)
   const after = async (tx: Tx, caller: Caller, id: string, change: Promise<void>) => {
     await change
@@ -119,6 +126,7 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.containIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, containIncident(tx, context, caller, params.id, body))),
     command(routes.eradicateIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, eradicateIncident(tx, context, caller, params.id, body))),
     command(routes.recoverIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, recoverIncident(tx, context, caller, params.id, body))),
+    command(routes.extendMonitoring, (tx, { caller, params, body }) => after(tx, caller, params.id, extendMonitoring(tx, context, caller, params.id, body))),
     command(routes.closeIncident, (tx, { caller, params, body }) =>
       after(tx, caller, params.id, closeIncident(tx, context, conditions, caller, params.id, body)),
     ),

@@ -97,7 +97,7 @@ async function findLead(
     type: 'incident.role-assigned',
     subject: { kind: 'incident', id: incident.id },
     within: incident.id,
-    data: { role: 'lead', personId: caller.personId, name: caller.actor.name, before: { personId: incident.leadId } },
+    data: { role: 'lead', personId: caller.personId, name: caller.actor.name, before: { personId: incident.leadId, name: null } },
   })
 }
 

@@ -157,6 +157,8 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'incident.contained': work('updated'),
   'incident.eradicated': work('updated'),
   'incident.recovered': work('updated'),
+  'incident.monitoring-extended': work('updated'),
+  'incident.alerted-again': work('updated'),
   'incident.closed': work('updated'),
   'incident.reopened': work('updated'),
   'task.added': work('created'),
