@@ -69,7 +69,9 @@ function factsChanged({ before, isRestricted, dataTouched, title, summary, respo
     ...(responsibility === undefined ? [] : [`responsibility from ${before.responsibility ?? 'unknown'} to ${responsibility}`]),
     ...(approximateUsers === undefined ? [] : [`approximate users from ${users(before.approximateUsers)} to ${users(approximateUsers)}`]),
     ...answered.map(name => `${words(name)} affected from ${was?.[name] ?? 'unknown'} to ${dataTouched?.[name] ?? 'unknown'}`),
-    ...(dataTouched === undefined || dataTouched.description === was?.description ? [] : [fromTo('data description', was?.description, dataTouched.description)]),
+    ...(dataTouched === undefined || dataTouched.description === was?.description
+      ? []
+      : [fromTo('data description', was?.description, dataTouched.description)]),
   ].join('; ')
   if (isRestricted === undefined) return `Changed ${named}`
   const restriction = `restricted access ${isRestricted ? 'on' : 'off'}`
@@ -77,7 +79,13 @@ function factsChanged({ before, isRestricted, dataTouched, title, summary, respo
 }
 
 /** `assignee`: the name. The first entries had none. */
-const TaskFacts = z.strictObject({ title: z.string(), assigneeId: Id.nullable(), assignee: z.string().nullable().optional(), dueOn: Day.nullable(), isDone: z.boolean() })
+const TaskFacts = z.strictObject({
+  title: z.string(),
+  assigneeId: Id.nullable(),
+  assignee: z.string().nullable().optional(),
+  dueOn: Day.nullable(),
+  isDone: z.boolean(),
+})
 /** `isApprovalVoid`: the task had been approved, and is now another one. */
 const TaskChange = z.strictObject({ ...TaskFacts.shape, before: TaskFacts, isApprovalVoid: z.boolean().optional() })
 
@@ -86,9 +94,7 @@ function taskChanged({ title, assigneeId, assignee, dueOn, before, isApprovalVoi
   const someone = (name: string | null | undefined, id: string | null) => name ?? (id === null ? 'nobody' : 'somebody')
   const parts = [
     title === before.title ? `Changed a task: ${title}` : `Renamed a task from ${before.title} to ${title}`,
-    ...(assigneeId === before.assigneeId
-      ? []
-      : [`assignee changed from ${someone(before.assignee, before.assigneeId)} to ${someone(assignee, assigneeId)}`]),
+    ...(assigneeId === before.assigneeId ? [] : [`assignee changed from ${someone(before.assignee, before.assigneeId)} to ${someone(assignee, assigneeId)}`]),
     ...(dueOn === before.dueOn ? [] : [`due date changed from ${day(before.dueOn)} to ${day(dueOn)}`]),
     ...(isApprovalVoid ? ['its approval is void'] : []),
   ]
@@ -258,7 +264,13 @@ export const incidentEvents = [
     version: 1,
     subject: 'incident',
     within: 'incident',
-    data: z.strictObject({ ...Transition.shape, secureState: z.string(), verification: z.string(), monitorUntil: Day.nullable(), noMonitoringReason: z.string().optional() }),
+    data: z.strictObject({
+      ...Transition.shape,
+      secureState: z.string(),
+      verification: z.string(),
+      monitorUntil: Day.nullable(),
+      noMonitoringReason: z.string().optional(),
+    }),
     sentence: ({ data, at }) =>
       data.monitorUntil === null
         ? 'Marked the incident recovered, without a monitoring period'

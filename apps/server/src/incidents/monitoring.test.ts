@@ -92,7 +92,9 @@ describe('an alert on a monitored service', () => {
     primary.expectPage(/alert on a monitored service/)
     expect(await leadPages(lead)).toHaveLength(1)
     expect(await timeline(lead, id)).toContain(`1 alert on a monitored service: alert ${number} on billing, Support token used AGAIN`)
-    expect((await containAction(lead, id)).because).toEqual([expect.stringMatching(/^Alerts on monitored services since the recovery, last at Nov 23, 09:00 UTC/)])
+    expect((await containAction(lead, id)).because).toEqual([
+      expect.stringMatching(/^Alerts on monitored services since the recovery, last at Nov 23, 09:00 UTC/),
+    ])
     const [page] = await leadPages(lead)
     await primary.call('acknowledgePage', { params: { id: page?.id ?? '' } })
     world.jump({ hours: 2 })

@@ -1,4 +1,4 @@
-import { isAtLeast, type RouteInput, incidentRoutes as routes, type Severity } from '@tocsin/api'
+import { isAtLeast, type RouteInput, type incidentRoutes as routes, type Severity } from '@tocsin/api'
 import { counted, when } from '@tocsin/events'
 import { and, eq, gte, inArray, isNull, or } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
@@ -30,7 +30,8 @@ export async function extendMonitoring(
 ): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, version)
-  if (incident.status !== 'recovered') throw conflict(`An incident that is ${incident.status} is not monitored: a monitoring period begins when it is recovered.`)
+  if (incident.status !== 'recovered')
+    throw conflict(`An incident that is ${incident.status} is not monitored: a monitoring period begins when it is recovered.`)
   if (monitorUntil < tx.now.slice(0, 10)) throw invalid('monitorUntil', 'must not be in the past')
   if (incident.monitorUntil !== null && monitorUntil <= incident.monitorUntil)
     throw invalid('monitorUntil', `must be after ${incident.monitorUntil}, until when it is monitored already`)
@@ -111,5 +112,7 @@ async function sinceRecovery(reader: Reader, id: string): Promise<[Entry | undef
 export async function alertedSince(reader: Reader, id: string): Promise<string[]> {
   const [, told] = await sinceRecovery(reader, id)
   const last = told.at(-1)
-  return last === undefined ? [] : [`Alerts on monitored services since the recovery, last at ${when(last.at, reader.now)}. Contain again if the attacker has returned.`]
+  return last === undefined
+    ? []
+    : [`Alerts on monitored services since the recovery, last at ${when(last.at, reader.now)}. Contain again if the attacker has returned.`]
 }

@@ -149,7 +149,11 @@ export async function recoverIncident(
 ): Promise<void> {
   if (monitorUntil !== null && monitorUntil < tx.now.slice(0, 10)) throw invalid('monitorUntil', 'must not be in the past')
   const { entry, data } = await takeStep(tx, context, caller, id, 'recover', input, { change: { monitorUntil } })
-  await record(tx, { ...entry, type: 'incident.recovered', data: { ...data, secureState, verification, monitorUntil, ...(noMonitoringReason === undefined ? {} : { noMonitoringReason }) } })
+  await record(tx, {
+    ...entry,
+    type: 'incident.recovered',
+    data: { ...data, secureState, verification, monitorUntil, ...(noMonitoringReason === undefined ? {} : { noMonitoringReason }) },
+  })
 }
 
 /** Closes it. Afterwards it cannot change. */

@@ -72,7 +72,11 @@ export function TransitionModal({
       toBody: values => ({
         reason: values.reason,
         ...(isRecovery ? { secureState: values.secureState, verification: values.verification } : {}),
-        ...(!isRecovery ? {} : values.isMonitored ? { monitorUntil: values.monitorUntil } : { monitorUntil: null, noMonitoringReason: values.noMonitoringReason }),
+        ...(!isRecovery
+          ? {}
+          : values.isMonitored
+            ? { monitorUntil: values.monitorUntil }
+            : { monitorUntil: null, noMonitoringReason: values.noMonitoringReason }),
       }),
       done: 'Kept in the audit log.',
       onDone: onClose,
