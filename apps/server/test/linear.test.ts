@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
+import { defang, defangedParts, fitted, observableKinds, observablesIn, withoutLinks } from '@tocsin/api'
 import { EventView, indicatorsOfObjects, parseIndicator, parseNetwork, parseYaml, readIndicators, readRules } from '@tocsin/sigma'
 import { readRuleFiles } from '@tocsin/sigma/files'
 import { pack } from 'tar-stream'
@@ -24,7 +25,7 @@ import { partsOfPage } from '../src/detection/taxii-page.ts'
 import { renderMarkdown } from '../src/incidents/markdown.ts'
 import { excessOf, readForeignJson } from '../src/kernel/foreign-body.ts'
 import { jsonTasks } from '../src/kernel/json-tasks.ts'
-import { defang, shortened, storable } from '../src/kernel/text.ts'
+import { shortened, storable } from '../src/kernel/text.ts'
 import { parseAnswer } from '../src/notify/answers.ts'
 import { mailTasks } from '../src/notify/channels/email/parse-mail.ts'
 import { expectLinear, many, repetitions } from './linear.ts'
@@ -103,6 +104,10 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'a mail: parts': mail('Content-Type: multipart/mixed; boundary=b\n\n--b\n'),
   'a mail: HTML': mail('Content-Type: text/html\n\n'),
   'texts that are shown': text => [defang(text), storable(text), shortened(text, 100)],
+  'observables in a text': observablesIn,
+  'a text without links': text => [withoutLinks(text), defangedParts(text)],
+  'a value of an observable': text => fitted(observableKinds.map(kind => ({ kind, value: text }))),
+  'a URL as an observable': text => fitted([{ kind: 'url', value: `http://a${text}` }]),
   Markdown: renderMarkdown,
   YAML: refusing(parseYaml),
   'YAML: a value': refusing(text => parseYaml(`a: ${text}`)),

@@ -42,7 +42,7 @@ test('days are shown by their names, and so is who holds a role and has left', {
   await incident.page.getByRole('tab', { name: 'Timeline' }).click()
   await incident.page.getByRole('button', { name: 'Show earlier entries' }).click()
   await incident.page.getByText('Opened a suspected incident: Odd sign-ins').waitFor()
-  await expect.poll(() => incident.page.getByText('Added a note').count()).toBe(notes.length)
+  await expect.poll(() => incident.page.getByText(/Added a note/).count()).toBe(notes.length)
   await incident.close()
 
   // The audit log is searched by keyboard; what is looked for is in the address, so that it can be kept and sent.

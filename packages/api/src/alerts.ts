@@ -1,10 +1,7 @@
 import { z } from 'zod'
 import { At, Id, IdParams, Line, PageQuery, pageOf, Reference, Responsibility, Severity, Text } from './common.ts'
+import { Observable, ObservablesInput } from './observables.ts'
 import { atLeast, route } from './route.ts'
-
-export const observableKinds = ['ipv4-addr', 'ipv6-addr', 'domain-name', 'url', 'email-addr', 'file-hash', 'host', 'user-account', 'process', 'other'] as const
-/** A thing seen that identifies: STIX 2.1 cyber-observable names where there is one. */
-export const Observable = z.object({ kind: z.enum(observableKinds), value: Text(2_000) }).meta({ id: 'Observable' })
 
 const isWebLink = (url: string) => /^https?:\/\//i.test(url)
 export const Link = z.object({
@@ -17,7 +14,7 @@ export const AlertInput = z
     title: Line(300),
     severity: Severity,
     service: z.string().trim().max(80).optional().describe('Name or ID of a service in the catalog'),
-    dedupKey: Text(300).optional().describe('Alerts with the same key are grouped into one while it is open'),
+    dedupKey: Text(300).optional().describe('Alerts of one API key with the same key about the same service are occurrences of one alert while it is open'),
     source: Line(100).default('api'),
     labels: z
       .record(z.string().max(100), z.string().max(1_000))
@@ -25,13 +22,13 @@ export const AlertInput = z
       .refine(labels => Object.keys(labels).length <= 50, 'must have at most 50 labels'),
     links: z.array(Link).max(20, 'must have at most 20 links').default([]),
     description: z.string().trim().max(20_000).default(''),
-    observables: z.array(Observable).max(100, 'must have at most 100 observables').default([]),
+    observables: ObservablesInput.default([]),
   })
   .meta({ id: 'AlertInput' })
 export type AlertInput = z.output<typeof AlertInput>
 
 export const alertStatuses = ['open', 'acknowledged', 'escalated', 'dismissed', 'resolved'] as const
-export const dispositions = ['false-positive', 'benign-true-positive', 'not-security', 'duplicate'] as const
+export const dispositions = ['true-positive', 'false-positive', 'benign-true-positive', 'not-security', 'duplicate'] as const
 
 export const Alert = z
   .object({
@@ -62,6 +59,7 @@ export const Alert = z
         reason: z.string(),
         by: z.string(),
         at: At,
+        duplicateOf: z.object({ id: Id, number: z.number() }).nullable().describe('The alert that a duplicate repeats, if the caller can see it'),
       })
       .nullable(),
     incident: z.object({ id: Id, number: z.number() }).nullable(),
@@ -69,6 +67,15 @@ export const Alert = z
   })
   .meta({ id: 'Alert' })
 export type Alert = z.output<typeof Alert>
+
+export const AlertOccurrence = z
+  .object({
+    number: z.number().describe('1 for the first occurrence of the alert'),
+    at: At,
+    ...Alert.pick({ severity: true, title: true, description: true, observables: true, links: true, labels: true }).shape,
+  })
+  .meta({ id: 'AlertOccurrence' })
+export type AlertOccurrence = z.output<typeof AlertOccurrence>
 
 export const alertRoutes = {
   createAlerts: route({
@@ -98,6 +105,15 @@ export const alertRoutes = {
     reply: Alert,
     isReadRecorded: true,
   }),
+  alertOccurrences: route({
+    method: 'GET',
+    path: '/api/v1/alerts/{id}/occurrences',
+    summary: 'List what an alert said each time it was received, newest first: its latest 50 occurrences',
+    access: atLeast('observer', 'alerts:read'),
+    params: IdParams,
+    query: PageQuery,
+    reply: pageOf(AlertOccurrence),
+  }),
   acknowledgeAlert: route({
     method: 'POST',
     path: '/api/v1/alerts/{id}/acknowledge',
@@ -112,12 +128,34 @@ export const alertRoutes = {
     summary: 'Dismiss an alert with a disposition',
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
-    body: z.object({
-      value: z.enum(dispositions).describe('not-security: does not affect confidentiality, integrity or availability, such as a compliance event'),
-      responsibility: Responsibility,
-      reason: Text(4_000),
-      duplicateOf: Id.optional().describe('ID of the alert that a duplicate repeats'),
-    }),
+    body: z
+      .object({
+        value: z
+          .enum(dispositions)
+          .describe(
+            'true-positive: handled without an incident; not-security: does not affect confidentiality, integrity or availability, such as a compliance event',
+          ),
+        responsibility: Responsibility,
+        reason: Text(4_000),
+        duplicateOf: Id.optional().describe('ID of the alert that a duplicate repeats'),
+      })
+      .refine(({ value, duplicateOf }) => value !== 'duplicate' || duplicateOf !== undefined, {
+        path: ['duplicateOf'],
+        message: 'is required: the ID of the alert that it repeats',
+      })
+      .refine(({ value, duplicateOf }) => value === 'duplicate' || duplicateOf === undefined, {
+        path: ['duplicateOf'],
+        message: 'must be omitted unless the disposition is duplicate',
+      }),
+    reply: Alert,
+  }),
+  reopenAlert: route({
+    method: 'POST',
+    path: '/api/v1/alerts/{id}/reopen',
+    summary: 'Take back the disposition of a dismissed alert: it returns to the triage queue',
+    access: atLeast('responder', 'alerts:write'),
+    params: IdParams,
+    body: z.object({ reason: Text(4_000) }),
     reply: Alert,
   }),
 }

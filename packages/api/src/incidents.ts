@@ -115,7 +115,14 @@ export const Incident = IncidentSummary.extend({
   children: z.array(z.object({ id: Id, number: z.number(), title: z.string() })).describe('The linked incidents that the caller can see'),
   timeline: z.array(TimelineEntry).describe('The latest 500 entries, oldest first'),
   timelineNext: z.string().nullable().describe('Cursor of the entries before these in GET /api/v1/incidents/{id}/timeline; null if there are none'),
-  nextActions: z.array(z.object({ to: IncidentStatus, action: z.string(), blockedBy: z.array(z.string()) })),
+  nextActions: z.array(
+    z.object({
+      to: IncidentStatus,
+      action: z.string(),
+      blockedBy: z.array(z.string()),
+      because: z.array(z.string()).describe('What speaks for it, such as alerts on the services of a recovered incident'),
+    }),
+  ),
 }).meta({ id: 'Incident' })
 export type Incident = z.output<typeof Incident>
 
@@ -182,6 +189,15 @@ export const incidentRoutes = {
     body: z.object({ incidentId: Id.optional(), title: Line(200).optional(), responsibility: Responsibility, reason: Reason }),
     reply: Incident,
     status: 201,
+  }),
+  moveAlert: route({
+    method: 'POST',
+    path: '/api/v1/alerts/{id}/move',
+    summary: 'Move an alert from its incident to another one, or back to the triage queue; the timelines of both incidents say so',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ incidentId: Id.nullable().describe('null: back to the triage queue'), reason: Reason }),
+    reply: Alert,
   }),
   changeIncident: route({
     method: 'PATCH',
@@ -327,7 +343,29 @@ export const incidentRoutes = {
     summary: 'Mark an incident recovered, with the known secure state, how it was verified, and the end of the monitoring period',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: Transition.extend({ secureState: Text(4_000), verification: Text(4_000), monitorUntil: Day }),
+    body: Transition.extend({
+      secureState: Text(4_000),
+      verification: Text(4_000),
+      monitorUntil: Day.nullable().describe('Last day of the monitoring period; null for none, with a reason'),
+      noMonitoringReason: Text(4_000).optional(),
+    })
+      .refine(({ monitorUntil, noMonitoringReason }) => monitorUntil !== null || noMonitoringReason !== undefined, {
+        path: ['noMonitoringReason'],
+        message: 'is required without a monitoring period',
+      })
+      .refine(({ monitorUntil, noMonitoringReason }) => monitorUntil === null || noMonitoringReason === undefined, {
+        path: ['noMonitoringReason'],
+        message: 'must be omitted where monitorUntil is a date',
+      }),
+    reply: Incident,
+  }),
+  extendMonitoring: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/monitoring',
+    summary: 'Extend the monitoring period of a recovered incident, or start one',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: Transition.extend({ monitorUntil: Day.describe('Last day of the monitoring period') }),
     reply: Incident,
   }),
   closeIncident: route({

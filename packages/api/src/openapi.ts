@@ -61,7 +61,9 @@ function operation(name: RouteName, route: Route, schemas: Json): Json {
           requestBody: {
             ...(route.consumes ? {} : { description: `At most ${maxBodyBytes(route) / 1_024} KiB.` }),
             required: true,
-            content: { [route.consumes ?? 'application/json']: { schema: jsonSchema(route.body, 'input', schemas) } },
+            content: {
+              [route.consumes ?? 'application/json']: { schema: jsonSchema(route.body, route.isFromOtherSoftware ? 'foreign input' : 'input', schemas) },
+            },
           },
         }
       : {}),
@@ -109,8 +111,14 @@ function parametersOf(schema: z.ZodType | undefined, place: 'path' | 'query', sc
 }
 
 /** A JSON Schema of a Zod schema; the ones with an id go to `schemas` and are referred to. */
-function jsonSchema(schema: z.ZodType, io: 'input' | 'output', schemas: Json): Json {
-  const made = z.toJSONSchema(schema, { io, unrepresentable: 'any', reused: 'inline' }) as Json & { $defs?: Json }
+function jsonSchema(schema: z.ZodType, kind: 'input' | 'foreign input' | 'output', schemas: Json): Json {
+  // A request must have no field that is not known (`unknown-fields.ts`).
+  const override = ({ zodSchema, jsonSchema: made }: { zodSchema: z.core.$ZodTypes; jsonSchema: z.core.JSONSchema.BaseSchema }) => {
+    if (kind === 'input' && zodSchema._zod.def.type === 'object') made.additionalProperties ??= false
+  }
+  const made = z.toJSONSchema(schema, { io: kind === 'output' ? 'output' : 'input', unrepresentable: 'any', reused: 'inline', override }) as Json & {
+    $defs?: Json
+  }
   const { $defs, $schema: _, ...rest } = made
   for (const [id, definition] of Object.entries($defs ?? {})) schemas[id] = rewriteRefs(definition)
   return rewriteRefs(rest) as Json

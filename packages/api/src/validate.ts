@@ -98,7 +98,7 @@ function expectation(issue: z.core.$ZodRawIssue): string | undefined {
 /** Names that a sentence has room for. */
 const maxNames = 20
 
-const someOf = (names: readonly string[]) =>
+export const someOf = (names: readonly string[]) =>
   names.length <= maxNames ? names.join(', ') : `${names.slice(0, maxNames).join(', ')} and ${(names.length - maxNames).toLocaleString('en')} more`
 
 /** A limit of a number, or of how many there are of something. */

@@ -16,6 +16,12 @@ const Rule = z.strictObject({ id: z.string(), version: z.number().int(), sha256:
 /** When it happened, where its source says that: the entry is of when it was received. */
 const Occurred = { occurredAt: Instant.optional() }
 
+const Disposition = z.enum(['true-positive', 'false-positive', 'benign-true-positive', 'not-security', 'duplicate'])
+const OfIncident = z.strictObject({ id: Id, number: Count })
+
+/** What a repetition may change of what an alert says. */
+const Said = { severity: Severity.optional(), title: z.string().optional() }
+
 /** Alerts, reports of people, and where both come from. */
 export const alertEvents = [
   event({
@@ -40,10 +46,14 @@ export const alertEvents = [
     version: 1,
     subject: 'alert',
     within: 'either',
-    /** `severity` and `before`: where the repetition was more severe than the alert had been. */
-    data: z.strictObject({ count: Count, severity: Severity.optional(), before: z.strictObject({ severity: Severity }).optional(), ...Occurred }),
-    sentence: ({ data: { count, severity, before } }) =>
-      `Alert received again: ${count} occurrences${severity && before ? `; severity raised from ${before.severity} to ${severity}` : ''}`,
+    /** `severity` and `title`: where the repetition was more severe, or said something else, and `before` what the alert had said. */
+    data: z.strictObject({ count: Count, ...Said, before: z.strictObject(Said).optional(), ...Occurred }),
+    sentence: ({ data: { count, severity, title, before } }) =>
+      [
+        `Alert received again: ${count} occurrences`,
+        ...(severity && before?.severity ? [`severity raised from ${before.severity} to ${severity}`] : []),
+        ...(title && before?.title ? [`title changed from “${before.title}” to “${title}”`] : []),
+      ].join('; '),
   }),
   event({ type: 'alert.acknowledged', version: 1, subject: 'alert', within: 'either', data: Nothing, sentence: () => 'Acknowledged the alert' }),
   event({
@@ -52,7 +62,7 @@ export const alertEvents = [
     subject: 'alert',
     within: 'none',
     data: z.strictObject({
-      value: z.enum(['false-positive', 'benign-true-positive', 'not-security', 'duplicate']),
+      value: Disposition,
       responsibility: Responsibility,
       reason: z.string(),
       /** Number of the alert that a duplicate repeats, where it was named. */
@@ -74,6 +84,27 @@ export const alertEvents = [
       rule: Rule.optional(),
     }),
     sentence: ({ data }) => `Escalated alert ${data.number}: ${data.title}`,
+  }),
+  event({
+    type: 'alert.reopened',
+    version: 1,
+    subject: 'alert',
+    within: 'none',
+    /** `value`: the disposition that was taken back. */
+    data: z.strictObject({ value: Disposition, reason: z.string() }),
+    sentence: ({ data }) => `Reopened the alert; it had been dismissed as ${words(data.value)}: ${data.reason}`,
+    reason: () => undefined,
+  }),
+  event({
+    type: 'alert.moved',
+    version: 1,
+    subject: 'alert',
+    /** One entry in each of the incidents. */
+    within: 'incident',
+    /** `to`: null for the triage queue. */
+    data: z.strictObject({ number: Count, title: z.string(), from: OfIncident, to: OfIncident.nullable(), reason: z.string() }),
+    sentence: ({ data: { number, title, from, to } }) =>
+      `Moved alert ${number} from incident ${from.number} ${to === null ? 'back to the triage queue' : `to incident ${to.number}`}: ${title}`,
   }),
   event({
     type: 'alert.resolved-by-source',

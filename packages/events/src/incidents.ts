@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { event } from './event.ts'
 import { Basis, Count, Day, Digest, Id, IncidentSeverity, Instant, Named, Nothing, Responsibility } from './vocabulary.ts'
-import { few, when, words } from './words.ts'
+import { counted, few, firstLine, fromTo, when, words } from './words.ts'
 
 const Status = z.enum(['suspected', 'declared', 'contained', 'eradicated', 'recovered', 'closed'])
 const Class = z.enum(['suspected', 'security-incident', 'customer-reportable', 'privacy-breach', 'not-an-incident'])
@@ -63,21 +63,49 @@ const without = (all: readonly z.output<typeof Named>[], others: readonly z.outp
 const numbered = (noun: string, numbers: readonly number[]) =>
   numbers.length === 0 ? [] : [`${noun}${numbers.length === 1 ? '' : 's'} ${few(numbers.map(String))}`]
 
-/** What was changed of an incident's facts. */
-function factsChanged({ before: _, reason: _why, isRestricted, codename, ...facts }: z.output<typeof FactsChange>): string {
-  const named = [...Object.keys(facts), ...(codename === undefined || isRestricted !== undefined ? [] : ['codename'])].map(words).join(', ')
+const users = (count: number | null | undefined) => count?.toLocaleString('en-US') ?? 'unknown'
+
+/** What was changed of an incident's facts, from what to what. */
+function factsChanged({ before, isRestricted, codename, dataTouched, title, summary, responsibility, approximateUsers }: z.output<typeof FactsChange>): string {
+  const was = before.dataTouched
+  const answered = (['customerData', 'personalData'] as const).filter(name => dataTouched !== undefined && was?.[name] !== dataTouched[name])
+  const named = [
+    ...(title === undefined ? [] : [fromTo('title', before.title, title)]),
+    ...(summary === undefined ? [] : [fromTo('summary', before.summary, summary)]),
+    ...(responsibility === undefined ? [] : [`responsibility from ${before.responsibility ?? 'unknown'} to ${responsibility}`]),
+    ...(approximateUsers === undefined ? [] : [`approximate users from ${users(before.approximateUsers)} to ${users(approximateUsers)}`]),
+    ...answered.map(name => `${words(name)} affected from ${was?.[name] ?? 'unknown'} to ${dataTouched?.[name] ?? 'unknown'}`),
+    ...(dataTouched === undefined || dataTouched.description === was?.description
+      ? []
+      : [fromTo('data description', was?.description, dataTouched.description)]),
+    ...(codename === undefined || isRestricted !== undefined ? [] : [fromTo('codename', before.codename ?? undefined, codename ?? '')]),
+  ].join('; ')
   if (isRestricted === undefined) return `Changed ${named}`
   const restriction = `restricted access ${isRestricted ? 'on' : 'off'}`
   return named === '' ? `Turned ${restriction}` : `Changed ${named}; turned ${restriction}`
 }
 
-const TaskFacts = z.strictObject({ title: z.string(), assigneeId: Id.nullable(), dueOn: Day.nullable(), isDone: z.boolean() })
+/** `assignee`: the name. The first entries had none. */
+const TaskFacts = z.strictObject({
+  title: z.string(),
+  assigneeId: Id.nullable(),
+  assignee: z.string().nullable().optional(),
+  dueOn: Day.nullable(),
+  isDone: z.boolean(),
+})
 /** `isApprovalVoid`: the task had been approved, and is now another one. */
 const TaskChange = z.strictObject({ ...TaskFacts.shape, before: TaskFacts, isApprovalVoid: z.boolean().optional() })
 
-function taskChanged({ title, before, isApprovalVoid }: z.output<typeof TaskChange>): string {
-  const change = title === before.title ? `Changed a task: ${title}` : `Renamed a task from ${before.title} to ${title}`
-  return isApprovalVoid ? `${change}; its approval is void` : change
+function taskChanged({ title, assigneeId, assignee, dueOn, before, isApprovalVoid }: z.output<typeof TaskChange>, at: string): string {
+  const day = (each: string | null) => (each === null ? 'no date' : when(each, at))
+  const someone = (name: string | null | undefined, id: string | null) => name ?? (id === null ? 'nobody' : 'somebody')
+  const parts = [
+    title === before.title ? `Changed a task: ${title}` : `Renamed a task from ${before.title} to ${title}`,
+    ...(assigneeId === before.assigneeId ? [] : [`assignee changed from ${someone(before.assignee, before.assigneeId)} to ${someone(assignee, assigneeId)}`]),
+    ...(dueOn === before.dueOn ? [] : [`due date changed from ${day(before.dueOn)} to ${day(dueOn)}`]),
+    ...(isApprovalVoid ? ['its approval is void'] : []),
+  ]
+  return parts.join('; ')
 }
 
 /** A record of the incident and a field of it; null: the record as a whole. */
@@ -121,7 +149,8 @@ export const incidentEvents = [
       /** Version of the rule that makes a severity of the criteria. */
       criteriaVersion: Count,
     }),
-    sentence: ({ data }) => `Assessed the severity: ${data.why}`,
+    sentence: ({ data: { from, severity, why } }) =>
+      from === null || from === severity ? `Assessed the severity: ${why}` : `Changed the severity from ${from} to ${severity}: ${why}`,
   }),
   event({
     type: 'incident.classified',
@@ -129,7 +158,7 @@ export const incidentEvents = [
     subject: 'incident',
     within: 'incident',
     data: z.strictObject({ from: Class, class: Class, reason: z.string(), definition: Basis }),
-    sentence: ({ data }) => `Classified the incident as ${words(data.class)}`,
+    sentence: ({ data }) => `Changed the class from ${words(data.from)} to ${words(data.class)}`,
   }),
   event({
     type: 'incident.role-assigned',
@@ -140,17 +169,29 @@ export const incidentEvents = [
       role: z.enum(['lead', 'owner', 'communications', 'executive']),
       personId: Id.nullable(),
       name: z.string().nullable(),
-      before: z.strictObject({ personId: Id.nullable() }),
+      /** `name`: the first entries had none. */
+      before: z.strictObject({ personId: Id.nullable(), name: z.string().nullable().optional() }),
     }),
-    sentence: ({ data }) => (data.name === null ? `Removed the ${roleNames[data.role]}` : `Assigned ${data.name} as ${roleNames[data.role]}`),
+    sentence: ({ actor, data: { role, name, before } }) => {
+      const earlier = before.name ? (name === null ? ` ${before.name}` : `, replacing ${before.name}`) : ''
+      // Whoever takes a role is named by the entry already.
+      const taken = name === actor ? `Became ${roleNames[role]}` : `Assigned ${name} as ${roleNames[role]}`
+      return name === null ? `Removed the ${roleNames[role]}${earlier}` : taken + earlier
+    },
   }),
   event({
     type: 'incident.members-set',
     version: 1,
     subject: 'incident',
     within: 'incident',
-    data: z.strictObject({ personIds: z.array(Id), before: z.strictObject({ personIds: z.array(Id) }) }),
-    sentence: ({ data: { personIds, before } }) => {
+    /** `added` and `removed`: names. The first entries had none. */
+    data: z.strictObject({
+      ...{ personIds: z.array(Id), before: z.strictObject({ personIds: z.array(Id) }) },
+      ...{ added: z.array(z.string()).optional(), removed: z.array(z.string()).optional() },
+    }),
+    sentence: ({ data: { personIds, before, added: newcomers = [], removed: leavers = [] } }) => {
+      const named = [...(newcomers.length > 0 ? [`added ${few(newcomers)}`] : []), ...(leavers.length > 0 ? [`removed ${few(leavers)}`] : [])]
+      if (named.length > 0) return `Changed who can see the incident: ${named.join('; ')}`
       const added = personIds.filter(id => !before.personIds.includes(id)).length
       const removed = before.personIds.filter(id => !personIds.includes(id)).length
       return `Changed who can see the incident: ${added} added, ${removed} removed`
@@ -262,9 +303,43 @@ export const incidentEvents = [
     version: 1,
     subject: 'incident',
     within: 'incident',
-    data: z.strictObject({ ...Transition.shape, secureState: z.string(), verification: z.string(), monitorUntil: Day }),
-    sentence: ({ data, at }) => `Marked the incident recovered; monitored until ${when(data.monitorUntil, at)}`,
-    reason: ({ data }) => [data.reason, `Known secure state: ${data.secureState}`, `Verified by: ${data.verification}`].join('\n'),
+    data: z.strictObject({
+      ...Transition.shape,
+      secureState: z.string(),
+      verification: z.string(),
+      monitorUntil: Day.nullable(),
+      noMonitoringReason: z.string().optional(),
+    }),
+    sentence: ({ data, at }) =>
+      data.monitorUntil === null
+        ? 'Marked the incident recovered, without a monitoring period'
+        : `Marked the incident recovered; monitored until ${when(data.monitorUntil, at)}`,
+    reason: ({ data }) =>
+      [
+        ...[data.reason, `Known secure state: ${data.secureState}`, `Verified by: ${data.verification}`],
+        ...(data.noMonitoringReason === undefined ? [] : [`No monitoring period: ${data.noMonitoringReason}`]),
+      ].join('\n'),
+  }),
+  event({
+    type: 'incident.monitoring-extended',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ monitorUntil: Day, reason: z.string(), before: z.strictObject({ monitorUntil: Day.nullable() }) }),
+    sentence: ({ data: { monitorUntil, before }, at }) =>
+      before.monitorUntil === null
+        ? `Started a monitoring period until ${when(monitorUntil, at)}`
+        : `Extended the monitoring period from ${when(before.monitorUntil, at)} to ${when(monitorUntil, at)}`,
+  }),
+  event({
+    type: 'incident.alerted-again',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    /** Alerts on services of a recovered incident under monitoring, the first few of them. */
+    data: z.strictObject({ count: Count, alerts: z.array(z.strictObject({ number: Count, title: z.string(), service: z.string() })) }),
+    sentence: ({ data: { count, alerts } }) =>
+      `${counted(count, 'alert')} on a monitored service: ${few(alerts.map(({ number, title, service }) => `alert ${number} on ${service}, ${title}`))}`,
   }),
   event({ type: 'incident.closed', version: 1, subject: 'incident', within: 'incident', data: Transition, sentence: () => 'Closed the incident' }),
   event({ type: 'incident.reopened', version: 1, subject: 'incident', within: 'incident', data: Transition, sentence: () => 'Reopened the incident' }),
@@ -285,7 +360,7 @@ export const incidentEvents = [
     data: z.strictObject({ title: z.string(), assigneeId: Id.nullable(), dueOn: Day.nullable(), isBusinessImpacting: z.boolean() }),
     sentence: ({ data }) => `Added a task: ${data.title}`,
   }),
-  event({ type: 'task.changed', version: 1, subject: 'task', within: 'incident', data: TaskChange, sentence: ({ data }) => taskChanged(data) }),
+  event({ type: 'task.changed', version: 1, subject: 'task', within: 'incident', data: TaskChange, sentence: ({ data, at }) => taskChanged(data, at) }),
   event({ type: 'task.done', version: 1, subject: 'task', within: 'incident', data: TaskChange, sentence: ({ data }) => `Completed a task: ${data.title}` }),
   event({
     type: 'task.reopened',
@@ -310,7 +385,7 @@ export const incidentEvents = [
     subject: 'note',
     within: 'incident',
     data: z.strictObject({ markdown: z.string() }),
-    sentence: () => 'Added a note',
+    sentence: ({ data }) => `Added a note: ${firstLine(data.markdown)}`,
   }),
   event({
     type: 'note.corrected',
@@ -318,7 +393,7 @@ export const incidentEvents = [
     subject: 'note',
     within: 'incident',
     data: z.strictObject({ markdown: z.string() }),
-    sentence: () => 'Edited a note',
+    sentence: ({ data }) => `Edited a note: ${firstLine(data.markdown)}`,
   }),
   event({
     type: 'record.altered',

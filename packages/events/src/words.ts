@@ -70,3 +70,17 @@ export function words(name: string): string {
     .toLowerCase()
     .trim()
 }
+
+/** Characters of a text that a sentence has room for. */
+const maxQuoted = 120
+
+/** The first line of a text in which something stands, shortened; without the signs of a heading, a list or a quotation. */
+export function firstLine(text: string): string {
+  const [line = ''] = text.split('\n').flatMap(each => each.replace(/^[#>*+\s-]+/, '').trim() || [])
+  return line.length > maxQuoted ? `${line.slice(0, maxQuoted - 1).replace(/[\ud800-\udbff]$/, '')}…` : line
+}
+
+const quoted = (text: string | undefined) => (text === undefined || text === '' ? 'nothing' : `“${firstLine(text)}”`)
+
+/** `title from “Odd” to “Odder”`. */
+export const fromTo = (name: string, before: string | undefined, after: string | undefined): string => `${name} from ${quoted(before)} to ${quoted(after)}`

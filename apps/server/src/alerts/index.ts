@@ -1,20 +1,32 @@
-import { type AlertInput, alertRoutes as routes, silenceRoutes } from '@tocsin/api'
+import { type AlertInput, observablesOf, alertRoutes as routes, silenceRoutes } from '@tocsin/api'
 import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
-import { type AppContext, type Bindings, type Caller, command, numberIn, openCommand, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
+import {
+  type AppContext,
+  type Bindings,
+  type Caller,
+  command,
+  nameOfCaller,
+  numberIn,
+  openCommand,
+  query,
+  recordRestrictedRead,
+  uuidIn,
+} from '../access/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { addHeartbeat, heartbeatJob, listHeartbeats, missHeartbeat, recordHeartbeat, removeHeartbeat } from './heartbeats.ts'
+import { listOccurrences } from './occurrences.ts'
 import { listAlerts, readAlert } from './queue.ts'
 import { acceptedAlerts, findServices, pageSilenced, receiveAlerts } from './receive.ts'
 import { addSilence, endSilence, listSilences, silenceOverJob } from './silences.ts'
-import { acknowledgeAlert, dismissAlert, followPage, releaseAlert } from './triage.ts'
+import { acknowledgeAlert, dismissAlert, followPage, releaseAlert, reopenAlert } from './triage.ts'
 
 export { alertsOfIncident, countQueue, readAlert } from './queue.ts'
 export { type IncomingAlert, receiveAlerts, resolveBySource } from './receive.ts'
 export { alerts } from './tables.ts'
-export { acknowledgeBySource, closeAlertsOf, escalateAlerts } from './triage.ts'
+export { acknowledgeBySource, closeAlertsOf, escalateAlerts, transferAlert } from './triage.ts'
 
-/** The scope of dedup keys of alerts received through the API. */
-export const apiScope = 'api'
+/** Within what the dedup keys of a caller of the API are compared: two keys are two sources, which know nothing of each other. */
+const scopeOf = (caller: Caller) => `api ${nameOfCaller(caller)}`
 
 async function createAlerts(tx: Tx, context: AppContext, caller: Caller, body: AlertInput | readonly AlertInput[]) {
   const isBatch = Array.isArray(body)
@@ -24,8 +36,12 @@ async function createAlerts(tx: Tx, context: AppContext, caller: Caller, body: A
     inputs.map(input => input.service),
     position => (isBatch ? `${position}.service` : 'service'),
   )
-  const incoming = inputs.map(({ service: _, ...input }, position) => ({ ...input, serviceId: serviceIds[position] ?? null }))
-  return { alerts: await receiveAlerts(tx, context, caller.actor, apiScope, incoming) }
+  const incoming = inputs.map(({ service: _, ...input }, position) => ({
+    ...input,
+    observables: observablesOf(input),
+    serviceId: serviceIds[position] ?? null,
+  }))
+  return { alerts: await receiveAlerts(tx, context, caller.actor, scopeOf(caller), incoming) }
 }
 
 /** A page that somebody had acknowledged escalates again. */
@@ -63,6 +79,8 @@ export function openAlerts(context: AppContext): Bindings {
     'alert.dismissed',
     data => sql`select alert.incident_id from alerts alert where alert.number = ${numberIn(sql`(${data} ->> 'duplicateOf')`)}`,
   )
+  const movedBetween = (data: AnyColumn | SQL) => sql`select ${uuidIn(sql`(${data} #>> '{from,id}')`)} union all select ${uuidIn(sql`(${data} #>> '{to,id}')`)}`
+  context.visibility.names('alert.moved', movedBetween)
   context.jobs.register(silenceOverJob, { run: (tx, { silenceId }) => pageSilenced(tx, context, silenceId) })
   context.jobs.register(heartbeatJob, { run: (tx, { heartbeatId }) => missHeartbeat(tx, context, heartbeatId) })
   return [
@@ -81,12 +99,17 @@ export function openAlerts(context: AppContext): Bindings {
       await recordRestrictedRead(tx, context, caller, alert.incident?.id ?? null)
       return alert
     }),
+    query(routes.alertOccurrences, (reader, { caller, params, query }) => listOccurrences(reader, context, caller, params.id, query)),
     command(routes.acknowledgeAlert, async (tx, { caller, params }) => {
       await acknowledgeAlert(tx, context, caller, params.id)
       return readAlert(tx, context, caller, params.id)
     }),
     command(routes.dismissAlert, async (tx, { caller, params, body }) => {
       await dismissAlert(tx, context, caller, params.id, body)
+      return readAlert(tx, context, caller, params.id)
+    }),
+    command(routes.reopenAlert, async (tx, { caller, params, body }) => {
+      await reopenAlert(tx, context, caller, params.id, body.reason)
       return readAlert(tx, context, caller, params.id)
     }),
   ]

@@ -1,5 +1,5 @@
 import type { Alert } from '@tocsin/api'
-import { and, count, desc, eq, isNull, lt, or, type SQL } from 'drizzle-orm'
+import { and, count, desc, eq, isNull, lt, ne, or, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, accountsThatActed, people, type Viewer } from '../access/index.ts'
@@ -11,21 +11,23 @@ import { alerts } from './tables.ts'
 
 const acknowledger = alias(people, 'acknowledger')
 const decider = alias(people, 'decider')
+const original = alias(alerts, 'original')
 
 async function select(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined, limit?: number): Promise<Alert[]> {
   const asked = reader.db
-    .select({ alert: alerts, service: services.name, acknowledgedBy: acknowledger.name, dispositionBy: decider.name })
+    .select({ alert: alerts, service: services.name, acknowledgedBy: acknowledger.name, dispositionBy: decider.name, original: original.number })
     .from(alerts)
     .leftJoin(services, eq(services.id, alerts.serviceId))
     .leftJoin(acknowledger, eq(acknowledger.id, alerts.acknowledgedById))
     .leftJoin(decider, eq(decider.id, alerts.dispositionById))
+    .leftJoin(original, and(eq(original.id, alerts.duplicateOfId), context.visibility.condition(viewer, original.incidentId)))
     .where(and(condition, context.visibility.condition(viewer, alerts.incidentId)))
     .orderBy(desc(alerts.number))
   const rows = limit === undefined ? await asked : await asked.limit(limit)
   const acts = (of: 'acknowledgedById' | 'dispositionById') => rows.map(({ alert }) => ({ id: alert.id, personId: alert[of] }))
   const acknowledged = await accountsThatActed(reader, acts('acknowledgedById'), 'alert.acknowledged')
-  const decided = await accountsThatActed(reader, acts('dispositionById'), 'alert.dismissed', 'alert.escalated')
-  return rows.map(({ alert, service, acknowledgedBy, dispositionBy }) => ({
+  const decided = await accountsThatActed(reader, acts('dispositionById'), 'alert.dismissed', 'alert.escalated', 'alert.moved')
+  return rows.map(({ alert, service, acknowledgedBy, dispositionBy, original }) => ({
     id: alert.id,
     number: alert.number,
     kind: alert.kind,
@@ -55,6 +57,7 @@ async function select(reader: Reader, context: AppContext, viewer: Viewer, condi
             reason: alert.dispositionReason ?? '',
             by: decided.get(alert.id) ?? dispositionBy ?? '',
             at: alert.dispositionAt,
+            duplicateOf: alert.duplicateOfId === null || original === null ? null : { id: alert.duplicateOfId, number: original },
           },
     incident: alert.incidentId === null ? null : { id: alert.incidentId, number: alert.incidentNumber ?? 0 },
     isDemo: alert.isDemo,
@@ -62,7 +65,7 @@ async function select(reader: Reader, context: AppContext, viewer: Viewer, condi
 }
 
 const cursor = listCursor('alerts', z.tuple([z.int()]))
-const isQueued = and(isNull(alerts.dispositionAt), or(eq(alerts.hasPaged, true), isNull(alerts.sourceResolvedAt)))
+const isQueued = and(isNull(alerts.dispositionAt), or(eq(alerts.hasPaged, true), ne(alerts.status, 'resolved')))
 
 /** One page of alerts, newest first. The triage queue holds alerts without a disposition: nothing that paged somebody leaves it without one. */
 export async function listAlerts(

@@ -7,7 +7,6 @@ import { statements } from '../../test/statements.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { system } from '../journal/index.ts'
 import { journal } from '../journal/tables.ts'
-import { apiScope } from './index.ts'
 import { type IncomingAlert, receiveAlerts, resolveBySource } from './receive.ts'
 
 type Given = Partial<z.input<typeof AlertInput>>
@@ -25,6 +24,9 @@ async function receive(world: World, alert: Partial<IncomingAlert>, isDemo?: boo
   const [received] = await context.database.transaction(tx => receiveAlerts(tx, context, system, 'test', [whole], isDemo))
   return received ?? expect.fail('one answer for one alert')
 }
+
+/** The scope of what somebody sends through the API. */
+const scopeOf = ({ id }: Person) => `api person ${id}`
 
 const resolve = (world: World, scope: string, ...keys: string[]) =>
   world.server.context.database.transaction(tx => resolveBySource(tx, world.server.context, system, scope, keys))
@@ -159,7 +161,7 @@ describe('an alert pages', () => {
     const high = { severity: 'high', dedupKey: 'resolved' } as const
     const [held, acknowledged] = await send(lead, { ...high, title: 'Held', dedupKey: 'held' }, { title: 'Acknowledged', severity: 'high' }, high)
     await primary.call('acknowledgeAlert', { params: { id: acknowledged?.id ?? '' } })
-    await resolve(world, apiScope, 'resolved')
+    await resolve(world, scopeOf(lead), 'resolved')
     await world.advance({ minutes: 119 })
     expect(await pageTitles(lead)).toEqual([])
     const silenced = (await recorded(world, 'alert.silenced')).filter(({ id }) => id === held?.id)
@@ -210,9 +212,9 @@ describe('an alert that is repeated as more severe', () => {
     await world.settle()
     world.takeMails()
     const keys = ['unpaged', 'paged', 'taken']
-    await send(primary, ...keys.map(dedupKey => ({ title: 'Again', dedupKey, severity: 'critical' as const })))
+    await send(primary, ...keys.map(dedupKey => ({ title: `Again ${dedupKey}`, dedupKey, severity: 'critical' as const })))
     await world.settle()
-    expect(world.takeMails().flatMap(mail => (mail.purpose === 'page' ? [mail.subject] : []))).toEqual(['[CRITICAL] Unpaged'])
+    expect(world.takeMails().flatMap(mail => (mail.purpose === 'page' ? [mail.subject] : []))).toEqual(['[CRITICAL] Again unpaged'])
     const rows = await Promise.all([unpaged, paged, taken].map(alert => readAlert(primary, alert ?? expect.fail())))
     expect(rows.map(({ severity, status }) => [severity, status])).toEqual([
       ['critical', 'acknowledged'],
@@ -227,8 +229,11 @@ describe('an alert that is repeated as more severe', () => {
     for (const matchers of [{ titleContains: 'held' }, { titleContains: 'loud', severities: ['high' as const] }])
       await lead.call('addSilence', { body: { matchers, reason: 'Load test', start: world.now, end: '2026-11-23T09:00:00Z' } })
     await send(lead, { title: 'Held', dedupKey: 'held' }, { title: 'Loud', dedupKey: 'loud' })
-    await send(lead, { dedupKey: 'held', severity: 'high' }, { dedupKey: 'loud', severity: 'high' })
-    await send(lead, { dedupKey: 'held', severity: 'critical' }, { dedupKey: 'loud', severity: 'critical' })
+    const [held, loud] = [
+      { title: 'Held', dedupKey: 'held' },
+      { title: 'Loud', dedupKey: 'loud' },
+    ]
+    for (const severity of ['high', 'critical'] as const) await send(lead, { ...held, severity }, { ...loud, severity })
     await world.settle()
     expect(await pageTitles(lead)).toEqual(['Loud'])
     expect(await recorded(world, 'alert.silenced'), 'once each').toHaveLength(2)
@@ -240,7 +245,7 @@ describe('an alert that is repeated as more severe', () => {
     const { context } = world.server
     const batch = (count: number, severity: 'low' | 'medium'): IncomingAlert[] =>
       Array.from({ length: count }, (_, i) => ({
-        ...{ title: 'Odd', severity, dedupKey: `${count} ${i}`, serviceId: null, source: 'test', labels: {}, links: [], description: '', observables: [] },
+        ...{ title: severity, severity, dedupKey: `${count} ${i}`, serviceId: null, source: 'test', labels: {}, links: [], description: '', observables: [] },
       }))
     const taken = async (count: number) => {
       await context.database.transaction(tx => receiveAlerts(tx, context, system, 'test', batch(count, 'low')))
@@ -248,6 +253,94 @@ describe('an alert that is repeated as more severe', () => {
     }
     expect(await taken(200)).toBe(await taken(1))
     expect(await recorded(world, 'alert.repeated')).toHaveLength(201)
+  })
+})
+
+describe('the occurrences of an alert', () => {
+  test('are all counted and the last 50 readable; the alert says what the newest of the most severe ones did', async ({ world }) => {
+    const { primary } = await world.team({ tiers: 1 })
+    const address = (value: string) => ({ observables: [{ kind: 'ipv4-addr' as const, value }] })
+    const [rise] = await send(primary, { title: 'Odd sign-in', description: 'one', dedupKey: 'k-rise', ...address('203.0.113.1') })
+    const id = rise?.id ?? ''
+    const content = { title: 'RANSOM NOTE', description: 'All disks', labels: { host: 'db-1' }, links: [{ url: 'https://siem.test/2', text: 'Search' }] }
+    const ransom = { ...content, severity: 'critical' as const, ...address('203.0.113.2') }
+    expect(await send(primary, { ...ransom, dedupKey: 'k-rise' })).toEqual([{ ...rise, isNew: false, count: 2 }])
+    await world.settle()
+    primary.expectPage(/\[CRITICAL\] RANSOM NOTE/)
+    expect(await readAlert(primary, { id })).toMatchObject({ ...ransom, count: 2 })
+    await send(primary, { title: 'Odd sign-in', description: 'three', dedupKey: 'k-rise' }, { ...ransom, title: 'RANSOM NOTE again', dedupKey: 'k-rise' })
+    await send(primary, { title: 'Last', dedupKey: 'k-rise' })
+    expect(await readAlert(primary, { id }), 'the newest of the most severe ones').toMatchObject({ ...ransom, title: 'RANSOM NOTE again', count: 5 })
+    const read = (query: { limit?: number; cursor?: string } = {}) => primary.call('alertOccurrences', { params: { id }, query })
+    const { items } = await read()
+    expect(items.map(({ number, severity, title }) => [number, severity, title])).toEqual([
+      [5, 'low', 'Last'],
+      [4, 'critical', 'RANSOM NOTE again'],
+      [3, 'low', 'Odd sign-in'],
+      [2, 'critical', 'RANSOM NOTE'],
+      [1, 'low', 'Odd sign-in'],
+    ])
+    expect(items[3]).toEqual({ number: 2, at: world.now, ...ransom })
+    expect((await recorded(world, 'alert.repeated')).map(({ data }) => data)).toEqual([
+      { count: 2, severity: 'critical', title: 'RANSOM NOTE', before: { severity: 'low', title: 'Odd sign-in' } },
+      { count: 4, title: 'RANSOM NOTE again', before: { title: 'RANSOM NOTE' } },
+      { count: 5 },
+    ])
+    await send(primary, ...Array.from({ length: 60 }, (_, n) => ({ title: `Burst ${n}`, dedupKey: 'k-rise' })))
+    await send(primary, { title: 'After the burst', dedupKey: 'k-rise' })
+    const first = await read({ limit: 30 })
+    const second = await read({ limit: 30, cursor: first.next ?? '' })
+    expect(
+      [...first.items, ...second.items].map(({ number }) => number),
+      'the last 50',
+    ).toEqual(Array.from({ length: 50 }, (_, n) => 66 - n))
+    expect(second.next).toBeNull()
+    expect(await readAlert(primary, { id })).toMatchObject({ count: 66 })
+  })
+
+  test('are for those who may see the alert', async ({ world }) => {
+    const [lead, outsider] = [await world.person('lead'), await world.person('lead')]
+    const [alert] = await send(lead, {})
+    const params = { id: alert?.id ?? '' }
+    expect((await outsider.call('alertOccurrences', { params })).items).toHaveLength(1)
+    const incident = await lead.call('openIncident', { body: { title: 'Insider', reason: 'Seen.', isRestricted: true } })
+    await lead.call('escalateAlert', { params, body: { incidentId: incident.id, responsibility: 'us', reason: 'Theirs.' } })
+    await expect(outsider.call('alertOccurrences', { params })).rejects.toMatchObject(refusal('not-found'))
+    await expect(lead.call('alertOccurrences', { params, query: { cursor: 'x' } })).rejects.toMatchObject(refusal('invalid', 'cursor'))
+  })
+})
+
+describe('a dedup key', () => {
+  test('means one alert for one API key and one service, and another for every other', async ({ world }) => {
+    const { team } = await world.team({ tiers: 1 })
+    const [billing, search] = [await world.service('billing', team), await world.service('search', team)]
+    const [ada, ben] = [await world.person('responder'), await world.person('responder')]
+    const same = { dedupKey: 'k', service: 'billing' }
+    const sent = [...(await send(ada, same, { ...same, service: 'search' }, { dedupKey: 'k' }, same)), ...(await send(ben, same))]
+    expect(sent.map(({ isNew, count }) => [isNew, count])).toEqual([
+      [true, 2],
+      [true, 1],
+      [true, 1],
+      [true, 2],
+      [true, 1],
+    ])
+    expect(new Set(sent.map(({ id }) => id)).size).toBe(4)
+    const [again] = await send(ada, { ...same, service: search.id })
+    expect(again).toEqual({ ...sent[1], isNew: false, count: 2 })
+    expect((await readAlert(ada, again ?? expect.fail())).service?.id).toBe(search.id)
+    expect((await readAlert(ada, sent[0] ?? expect.fail())).service?.id).toBe(billing.id)
+    await resolve(world, scopeOf(ada), 'k')
+    expect(await triage(ada), 'its sender resolves all of them, and nothing of another sender').toHaveLength(1)
+  })
+
+  test('that two batches open at once is one alert, and neither is refused', async ({ world }) => {
+    const lead = await world.person('lead')
+    const batch = Array.from({ length: 20 }, (_, n) => ({ title: `Odd ${n}`, dedupKey: `k${n}` }))
+    const sent = await Promise.all([send(lead, ...batch), send(lead, ...batch.toReversed()), send(lead, ...batch)])
+    expect(new Set(sent.flat().map(({ id }) => id)).size).toBe(20)
+    expect(sent.flat().filter(({ isNew }) => isNew)).toHaveLength(20)
+    const counts = await Promise.all((sent[0] ?? []).map(async alert => (await readAlert(lead, alert)).count))
+    expect(counts).toEqual(Array.from({ length: 20 }, () => 3))
   })
 })
 
@@ -264,11 +357,11 @@ describe('a source that reports its alert as resolved', () => {
     await world.settle()
     primary.expectPage(/Paged/)
     await resolve(world, 'of another source', 'paged', 'quiet')
-    await resolve(world, apiScope)
+    await resolve(world, scopeOf(lead))
     expect(new Set(await triage(lead)), 'nothing of this scope, or nothing at all, was named').toEqual(new Set(['Paged', 'Other', 'Quiet']))
-    await resolve(world, apiScope, 'paged')
-    await resolve(world, apiScope, 'quiet', 'of no alert')
-    await resolve(world, apiScope, 'paged', 'quiet')
+    await resolve(world, scopeOf(lead), 'paged')
+    await resolve(world, scopeOf(lead), 'quiet', 'of no alert')
+    await resolve(world, scopeOf(lead), 'paged', 'quiet')
     for (const alert of [paged, quiet])
       expect(await readAlert(lead, alert ?? expect.fail())).toMatchObject({ status: 'resolved', sourceResolvedAt: world.now, disposition: null })
     expect(new Set(await triage(lead))).toEqual(new Set(['Paged', 'Other']))
@@ -290,7 +383,7 @@ describe('a source that reports its alert as resolved', () => {
     const [alert] = await send(lead, { dedupKey: 'k' })
     const incident = await lead.call('escalateAlert', { params: { id: alert?.id ?? '' }, body: { responsibility: 'us', reason: 'Seen.' } })
     expect(await send(lead, { dedupKey: 'k' })).toEqual([{ ...alert, isNew: false, count: 2 }])
-    await resolve(world, apiScope, 'k')
+    await resolve(world, scopeOf(lead), 'k')
     expect(await readAlert(lead, alert ?? expect.fail())).toMatchObject({ status: 'escalated', sourceResolvedAt: world.now, incident: { id: incident.id } })
     expect((await recorded(world, 'alert.repeated', 'alert.resolved-by-source')).map(({ type, within }) => [type, within])).toEqual([
       ['alert.repeated', incident.id],

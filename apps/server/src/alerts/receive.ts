@@ -1,5 +1,7 @@
-import { type AlertInput, isAtLeast, oneLine, type Severity } from '@tocsin/api'
+import { type AlertInput, defang, fitted, isAtLeast, oneLine, type Severity } from '@tocsin/api'
+import type { DataOf } from '@tocsin/events'
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
+import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import type { AppContext } from '../access/index.ts'
 import { firstSecurityTeam, services } from '../directory/index.ts'
 import { type Actor, markRecords, record, recordAll, system } from '../journal/index.ts'
@@ -8,8 +10,9 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
-import { defang, storable } from '../kernel/text.ts'
+import { storable } from '../kernel/text.ts'
 import { pageTeam, resolvePagesAbout } from '../paging/index.ts'
+import { type Content, keepOccurrences, maxOccurrences } from './occurrences.ts'
 import { matches, reasonOfSilence, silence, silencesNow } from './silences.ts'
 import { alerts } from './tables.ts'
 
@@ -44,8 +47,9 @@ const pageFromWithoutService: Severity = 'high'
 const maxDescription = 1_500
 
 /**
- * Stores a batch of alerts, whole or not at all. One with the key of an open alert raises that one's count, and its severity where
- * it is more severe, never less. A new alert at or above its service's threshold pages the security team; so does one that rises to it and has not paged.
+ * Stores a batch of alerts, whole or not at all. One with the key of an open alert about the same service is one more occurrence of that. The alert says what the
+ * newest of its most severe occurrences does, and never becomes less severe. A new alert at or above its service's threshold pages the security team; so does one
+ * that rises to it and has not paged.
  * @param scope within what dedup keys are compared.
  * @returns one answer for each alert given, in order.
  */
@@ -57,27 +61,15 @@ export async function receiveAlerts(
   incoming: readonly IncomingAlert[],
   isDemo = false,
 ): Promise<Received[]> {
-  const grouped = new Map<string, { alert: IncomingAlert; times: number }>()
-  const keys = incoming.map((alert, position) => (alert.dedupKey === undefined ? `single ${position}` : `key ${alert.dedupKey}`))
-  for (const [position, alert] of incoming.entries()) {
-    const key = keys[position] ?? ''
-    const earlier = grouped.get(key)
-    // The last word of a batch about one key is the newest, but no repetition makes an alert less severe.
-    const severity = earlier && isAtLeast(earlier.alert.severity, alert.severity) ? earlier.alert.severity : alert.severity
-    const occurredAt = earlier?.alert.occurredAt ?? alert.occurredAt
-    grouped.set(key, { alert: { ...alert, severity, occurredAt }, times: (earlier?.times ?? 0) + 1 })
-  }
+  const keys = incoming.map((alert, position) => (alert.dedupKey === undefined ? `single ${position}` : `key ${identityOf(alert)}`))
+  const grouped = Map.groupBy(incoming.keys(), position => keys[position] ?? '')
   // In one order everywhere, so that two batches with the same keys cannot wait for each other.
   const order = [...grouped.keys()].sort()
-  const rows = await store(
-    tx,
-    scope,
-    order.map(key => grouped.get(key)).filter(group => group !== undefined),
-    isDemo,
-  )
+  const groups = order.map(key => groupOf((grouped.get(key) ?? []).flatMap(position => incoming[position] ?? [])))
+  const rows = await store(tx, scope, groups, isDemo)
   const byKey = new Map(order.map((key, position) => [key, rows[position]]))
-  const sources = new Map(rows.map((row, position) => [row.id, grouped.get(order[position] ?? '')?.alert]))
-  await announce(tx, context, actor, rows, sources)
+  const headlines = new Map(rows.map((row, position) => [row.id, groups[position]?.headline]))
+  await announce(tx, context, actor, rows, headlines)
   return keys.map(key => {
     const row = byKey.get(key)
     if (!row) throw new Error('every alert of a batch is stored')
@@ -85,10 +77,25 @@ export async function receiveAlerts(
   })
 }
 
+/** Alerts of one scope are the same while one is open with this. */
+const identityOf = ({ serviceId, dedupKey }: { readonly serviceId: string | null; readonly dedupKey?: string | null | undefined }) =>
+  `${serviceId ?? ''} ${dedupKey ?? ''}`
+
+/** The occurrences of one alert in a batch, oldest first, and the one that speaks for all of them. */
 interface Group {
-  readonly alert: IncomingAlert
-  readonly times: number
+  readonly headline: IncomingAlert
+  readonly occurrences: readonly IncomingAlert[]
 }
+
+/** The newest of the most severe ones speaks. It happened when the first did. */
+function groupOf(occurrences: readonly IncomingAlert[]): Group {
+  const headline = occurrences.reduce((best, next) => (isAtLeast(next.severity, best.severity) ? next : best))
+  return { headline: { ...headline, occurredAt: occurrences.find(({ occurredAt }) => occurredAt !== undefined)?.occurredAt }, occurrences }
+}
+
+const contentOf = ({ severity, title, description, observables, links, labels }: IncomingAlert): Content => ({
+  ...{ severity, title: oneLine(title), description, observables: fitted(observables), links, labels },
+})
 
 /** The columns of an alert that its announcement needs. */
 const stored = {
@@ -110,93 +117,106 @@ const stored = {
   silencedById: alerts.silencedById,
 }
 type Row = Pick<typeof alerts.$inferSelect, keyof typeof stored>
-/** `severityBefore`: of an alert that the batch has made more severe. */
-type Stored = Row & { isNew: boolean; severityBefore?: Severity }
+/** `before`: of an alert that the batch has repeated, what it said until then. */
+type Stored = Row & { readonly isNew: boolean; readonly before?: Pick<Row, 'severity' | 'title'> }
 
-/** A few statements for the whole batch: counts and severities of open alerts are raised, the rest is new. Rows are in the order of the groups. */
+/** A few statements for the whole batch: open alerts are repeated, the rest is new. Rows are in the order of the groups. */
 async function store(tx: Tx, scope: string, groups: readonly Group[], isDemo: boolean): Promise<Stored[]> {
-  const repeated = await countUp(tx, scope, groups)
-  const known = new Map(repeated.map(row => [row.dedupKey, row]))
-  const values = groups.map(({ alert, times }) => ({
-    id: newId(),
-    kind: alert.kind ?? ('alert' as const),
-    title: oneLine(alert.title),
-    severity: alert.severity,
-    status: 'open' as const,
-    serviceId: alert.serviceId,
-    dedupScope: scope,
-    dedupKey: alert.dedupKey ?? null,
-    source: alert.source,
-    labels: alert.labels,
-    links: alert.links,
-    description: alert.description,
-    observables: alert.observables,
-    rule: alert.rule ?? null,
-    count: times,
-    firstSeenAt: tx.now,
-    lastSeenAt: tx.now,
-    isDemo,
-  }))
-  const fresh = values.filter(value => value.dedupKey === null || !known.has(value.dedupKey))
-  const inserted =
-    fresh.length === 0
-      ? []
-      : await tx.db
-          .insert(alerts)
-          .values(fresh)
-          // Another batch opened the key in between.
-          .onConflictDoUpdate({
-            target: [alerts.dedupScope, alerts.dedupKey],
-            targetWhere: sql`is_open`,
-            set: { count: sql`${alerts.count} + excluded.count`, lastSeenAt: sql`excluded.last_seen_at`, sourceResolvedAt: null },
-          })
-          .returning(stored)
-  const ids = new Set(fresh.map(value => value.id))
-  const rows = await raise(tx, groups, [...repeated.map(row => ({ ...row, isNew: false })), ...inserted.map(row => ({ ...row, isNew: ids.has(row.id) }))])
-  const byKey = new Map(rows.filter(row => row.dedupKey !== null).map(row => [row.dedupKey, row]))
-  const byId = new Map(rows.map(row => [row.id, row]))
-  return values.map(value => {
-    const row = value.dedupKey === null ? byId.get(value.id) : byKey.get(value.dedupKey)
+  const found = new Map<Group, Stored>()
+  // What another batch has opened since it was looked for is repeated in the next round. Looking first keeps repetitions from using up numbers.
+  for (let left = groups; left.length > 0; left = left.filter(group => !found.has(group))) {
+    const open = new Map((await lockOpen(tx, scope, left)).map(row => [identityOf(row), row]))
+    const repeated = left.flatMap(group => {
+      const before = group.headline.dedupKey === undefined ? undefined : open.get(identityOf(group.headline))
+      return before === undefined ? [] : [{ group, before }]
+    })
+    for (const [group, row] of await repeat(tx, repeated)) found.set(group, row)
+    const fresh = left.filter(group => !found.has(group))
+    for (const [group, row] of await insert(tx, scope, fresh, isDemo)) found.set(group, row)
+  }
+  const rows = groups.map(group => {
+    const row = found.get(group)
     if (!row) throw new Error('every alert of a batch is stored')
-    return row
+    return { group, row }
   })
-}
-
-/** Raises the counts of alerts that are open. Counting up first keeps repetitions from using up numbers. */
-async function countUp(tx: Tx, scope: string, groups: readonly Group[]): Promise<Row[]> {
-  const keyed = groups.filter(({ alert }) => alert.dedupKey !== undefined)
-  if (keyed.length === 0) return []
-  const keys = sql.param(keyed.map(({ alert }) => alert.dedupKey))
-  const times = sql.param(keyed.map(group => group.times))
-  return (
-    tx.db
-      .update(alerts)
-      .set({ count: sql`${alerts.count} + given.times`, lastSeenAt: tx.now, sourceResolvedAt: null })
-      .from(sql`unnest(${keys}::text[], ${times}::int[]) as given(key, times)`)
-      // The keys appear here twice: joined alone, they would not lead the index, and every open alert would be looked at.
-      .where(and(eq(alerts.dedupScope, scope), sql`${alerts.dedupKey} = any(${keys}::text[]) and ${alerts.dedupKey} = given.key and ${alerts.isOpen}`))
-      .returning(stored)
+  const occurrences = rows.flatMap(({ group, row }) =>
+    group.occurrences
+      .map((occurrence, position) => ({ occurrence, number: row.count - group.occurrences.length + position + 1 }))
+      .slice(-maxOccurrences)
+      .map(({ occurrence, number }) => ({ alertId: row.id, number, ...contentOf(occurrence) })),
   )
+  await keepOccurrences(tx, occurrences)
+  return rows.map(({ row }) => row)
 }
 
-/** Makes those that are repeated as more severe than they are more severe; their rows are locked since they were counted up. One statement for all of them. */
-async function raise(tx: Tx, groups: readonly Group[], rows: readonly Stored[]): Promise<Stored[]> {
-  const given = new Map(groups.map(({ alert }) => [alert.dedupKey, alert.severity]))
-  const severityOf = (row: Stored) => (row.isNew || row.dedupKey === null ? undefined : given.get(row.dedupKey))
-  const raised = rows.map(row => {
-    const severity = severityOf(row)
-    return severity === undefined || isAtLeast(row.severity, severity) ? row : { ...row, severity, severityBefore: row.severity }
-  })
-  const risen = raised.filter(row => row.severityBefore !== undefined)
-  if (risen.length === 0) return raised
-  const ids = sql.param(risen.map(row => row.id))
-  const severities = sql.param(risen.map(row => row.severity))
-  await tx.db
+/** Locks the open alerts that have the key of a group; some may be about other services. */
+async function lockOpen(tx: Tx, scope: string, groups: readonly Group[]): Promise<Row[]> {
+  const keys = groups.flatMap(({ headline }) => headline.dedupKey ?? [])
+  if (keys.length === 0) return []
+  return tx.db
+    .select(stored)
+    .from(alerts)
+    .where(and(eq(alerts.dedupScope, scope), sql`${alerts.dedupKey} = any(${sql.param(keys)}::text[])`, alerts.isOpen))
+    .orderBy(alerts.dedupKey, alerts.serviceId)
+    .for('update')
+}
+
+/** Raises the counts of alerts that are locked; one that is repeated at least as severe says what it says now. One statement for all of them. */
+async function repeat(tx: Tx, repeated: readonly { readonly group: Group; readonly before: Row }[]): Promise<[Group, Stored][]> {
+  if (repeated.length === 0) return []
+  const given = repeated.map(({ group: { headline, occurrences }, before }) => ({
+    ...{ id: before.id, times: occurrences.length },
+    ...(isAtLeast(headline.severity, before.severity) ? contentOf(headline) : {}),
+  }))
+  const said = (column: AnyPgColumn) => sql`coalesce(given.${sql.identifier(column.name)}, ${column})`
+  const rows = await tx.db
     .update(alerts)
-    .set({ severity: sql`risen.severity` })
-    .from(sql`unnest(${ids}::uuid[], ${severities}::text[]) as risen(id, severity)`)
-    .where(sql`${alerts.id} = risen.id`)
-  return raised
+    .set({
+      ...{ count: sql`${alerts.count} + given.times`, lastSeenAt: tx.now, sourceResolvedAt: null },
+      ...{ severity: said(alerts.severity), title: said(alerts.title), description: said(alerts.description) },
+      ...{ observables: said(alerts.observables), links: said(alerts.links), labels: said(alerts.labels) },
+    })
+    .from(
+      sql`jsonb_to_recordset(${JSON.stringify(given)}::jsonb) as given
+        (id uuid, times int, severity text, title text, description text, observables jsonb, links jsonb, labels jsonb)`,
+    )
+    .where(sql`${alerts.id} = given.id`)
+    .returning(stored)
+  const byId = new Map(rows.map(row => [row.id, row]))
+  return repeated.flatMap(({ group, before }): [Group, Stored][] => {
+    const row = byId.get(before.id)
+    return row === undefined ? [] : [[group, { ...row, isNew: false, before }]]
+  })
+}
+
+/** Inserts what is new, but for what another batch has opened in between. */
+async function insert(tx: Tx, scope: string, groups: readonly Group[], isDemo: boolean): Promise<[Group, Stored][]> {
+  if (groups.length === 0) return []
+  const values = groups.map(({ headline, occurrences }) => ({
+    ...contentOf(headline),
+    ...{ id: newId(), kind: headline.kind ?? ('alert' as const), status: 'open' as const, serviceId: headline.serviceId },
+    ...{ dedupScope: scope, dedupKey: headline.dedupKey ?? null, source: headline.source, rule: headline.rule ?? null },
+    ...{ count: occurrences.length, firstSeenAt: tx.now, lastSeenAt: tx.now, isDemo },
+  }))
+  const rows = await tx.db.insert(alerts).values(values).onConflictDoNothing().returning(stored)
+  const byId = new Map(rows.map(row => [row.id, row]))
+  return groups.flatMap((group, position): [Group, Stored][] => {
+    const row = byId.get(values[position]?.id ?? '')
+    return row === undefined ? [] : [[group, { ...row, isNew: true }]]
+  })
+}
+
+const hasRisen = ({ severity, before }: Stored) => before !== undefined && before.severity !== severity
+
+/** What a repetition has changed of what its alert says. */
+function changeOf({ severity, title, before }: Stored): Pick<DataOf<'alert.repeated'>, 'severity' | 'title' | 'before'> {
+  if (before === undefined || (before.severity === severity && before.title === title)) return {}
+  const [isRaised, isRenamed] = [before.severity !== severity, before.title !== title]
+  return {
+    ...(isRaised ? { severity } : {}),
+    ...(isRenamed ? { title } : {}),
+    before: { ...(isRaised ? { severity: before.severity } : {}), ...(isRenamed ? { title: before.title } : {}) },
+  }
 }
 
 async function announce(
@@ -204,7 +224,7 @@ async function announce(
   context: AppContext,
   actor: Actor,
   rows: readonly Stored[],
-  sources: ReadonlyMap<string, IncomingAlert | undefined>,
+  headlines: ReadonlyMap<string, IncomingAlert | undefined>,
 ): Promise<void> {
   const fresh = rows.filter(row => row.isNew)
   await markRecords(
@@ -220,22 +240,22 @@ async function announce(
       subject: { kind: 'alert' as const, id: row.id },
       data: {
         ...{ number: row.number, title: row.title, severity: row.severity, source: row.source, kind: row.kind, serviceId: row.serviceId },
-        ...{ rule: row.rule, occurredAt: sources.get(row.id)?.occurredAt },
+        ...{ rule: row.rule, occurredAt: headlines.get(row.id)?.occurredAt },
       },
     })),
     ...repeated.map(row => ({
       ...{ actor, type: 'alert.repeated' as const, subject: { kind: 'alert' as const, id: row.id }, within: row.incidentId },
       data: {
-        ...{ count: row.count, occurredAt: sources.get(row.id)?.occurredAt },
-        ...(row.severityBefore === undefined ? {} : { severity: row.severity, before: { severity: row.severityBefore } }),
+        ...{ count: row.count, occurredAt: headlines.get(row.id)?.occurredAt },
+        ...changeOf(row),
       },
     })),
   ])
   acceptedAlerts(context.metrics).inc({ result: 'new' }, fresh.length)
   acceptedAlerts(context.metrics).inc({ result: 'repeated' }, repeated.length)
   // Whoever works on one that has paged, or on its incident, sees it rise.
-  const risen = repeated.filter(row => row.severityBefore !== undefined && !row.hasPaged && (row.status === 'open' || row.status === 'acknowledged'))
-  if (fresh.length + risen.length > 0) await pageFor(tx, context, actor, [...fresh, ...risen], id => sources.get(id)?.page)
+  const risen = repeated.filter(row => hasRisen(row) && !row.hasPaged && (row.status === 'open' || row.status === 'acknowledged'))
+  if (fresh.length + risen.length > 0) await pageFor(tx, context, actor, [...fresh, ...risen], id => headlines.get(id)?.page)
 }
 
 /** A silence is over: alerts that it suppressed, and that nobody has acknowledged meanwhile, page now; what holds them from then on is another silence. */

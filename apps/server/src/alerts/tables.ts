@@ -1,10 +1,13 @@
 import { AlertMatchers, alertStatuses, dispositions, Observable, responsibilities, severities, ZonedHours } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
-import { bigserial, boolean, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { type AnyPgColumn, bigserial, boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { people } from '../access/tables.ts'
 import { services } from '../directory/tables.ts'
 import { choice, id, instant, json, table } from '../kernel/columns.ts'
+
+const Links = z.array(z.object({ url: z.string(), text: z.string() }))
+const Labels = z.record(z.string(), z.string())
 
 /** Alerts that are not to page for a time. */
 export const silences = table(
@@ -51,14 +54,14 @@ export const alerts = table(
     severity: choice('severity', severities).notNull(),
     status: choice('status', alertStatuses).notNull(),
     serviceId: uuid('service_id').references(() => services.id),
-    /** Within what a dedup key means one thing: the API, or one source. */
+    /** Within what a dedup key means one thing about one service: one API key, one person, or one source. */
     dedupScope: text('dedup_scope').notNull(),
     dedupKey: text('dedup_key'),
     /** While open, the same key is the same alert; it closes with its disposition, when its source resolves it, or with its incident. */
     isOpen: boolean('is_open').notNull().default(true),
     source: text('source').notNull(),
-    labels: json('labels', z.record(z.string(), z.string()), {}).notNull(),
-    links: json('links', z.array(z.object({ url: z.string(), text: z.string() })), []).notNull(),
+    labels: json('labels', Labels, {}).notNull(),
+    links: json('links', Links, []).notNull(),
     description: text('description').notNull(),
     observables: json('observables', z.array(Observable), []).notNull(),
     /** The detection rule that raised it, as it was then; null where none did. */
@@ -78,15 +81,40 @@ export const alerts = table(
     dispositionReason: text('disposition_reason'),
     dispositionById: uuid('disposition_by_id').references(() => people.id),
     dispositionAt: instant('disposition_at'),
+    /** The alert that a duplicate repeats. */
+    duplicateOfId: uuid('duplicate_of_id').references((): AnyPgColumn => alerts.id, { onDelete: 'set null' }),
     incidentId: uuid('incident_id'),
     incidentNumber: integer('incident_number'),
     isDemo: boolean('is_demo').notNull().default(false),
   },
   self => [
-    uniqueIndex('alerts_open_key').on(self.dedupScope, self.dedupKey).where(sql`${self.isOpen}`),
+    uniqueIndex('alerts_open_key')
+      .on(self.dedupScope, self.dedupKey, sql`coalesce(${self.serviceId}, '00000000-0000-0000-0000-000000000000')`)
+      .where(sql`${self.isOpen}`),
     index('alerts_number').on(self.number),
     index('alerts_queue').on(self.number).where(sql`${self.dispositionAt} is null`),
     index('alerts_incident').on(self.incidentId),
+    index('alerts_duplicates').on(self.duplicateOfId).where(sql`${self.duplicateOfId} is not null`),
     index('alerts_silence').on(self.silencedById).where(sql`${self.silencedById} is not null`),
   ],
+)
+
+/** What an alert said each time that it was received: of the latest times. The alert itself says what the newest of the most severe ones did. */
+export const alertOccurrences = table(
+  'alert_occurrences',
+  {
+    alertId: uuid('alert_id')
+      .notNull()
+      .references(() => alerts.id, { onDelete: 'cascade' }),
+    /** The how-manieth it is. */
+    number: integer('number').notNull(),
+    at: instant('at').notNull(),
+    severity: choice('severity', severities).notNull(),
+    title: text('title').notNull(),
+    description: text('description').notNull(),
+    observables: json('observables', z.array(Observable), []).notNull(),
+    links: json('links', Links, []).notNull(),
+    labels: json('labels', Labels, {}).notNull(),
+  },
+  self => [primaryKey({ columns: [self.alertId, self.number] })],
 )

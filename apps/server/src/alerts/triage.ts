@@ -1,11 +1,12 @@
-import type { dispositions, Responsibility } from '@tocsin/api'
-import { and, eq, isNotNull, ne } from 'drizzle-orm'
+import type { Responsibility, RouteInput, alertRoutes as routes } from '@tocsin/api'
+import { and, eq, isNotNull, ne, notExists, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import type { AppContext, Caller } from '../access/index.ts'
 import { type Actor, record } from '../journal/index.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import type { Tx } from '../kernel/database.ts'
 import { withdrawAnswers } from '../kernel/idempotency.ts'
-import { conflict, invalid, notFound } from '../kernel/problems.ts'
-import { acknowledgePagesAbout, movePagesInto, resolvePagesAbout } from '../paging/index.ts'
+import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
+import { acknowledgePagesAbout, movePagesInto, movePagesOut, resolvePagesAbout } from '../paging/index.ts'
 import { alerts } from './tables.ts'
 
 type AlertRow = typeof alerts.$inferSelect
@@ -52,15 +53,15 @@ async function markAcknowledged(tx: Tx, alert: AlertRow, actor: Actor, personId:
 
 /** The source acknowledges on behalf of nobody here: escalation stops, and the alert stays in the triage queue. */
 export async function acknowledgeBySource(tx: Tx, context: AppContext, actor: Actor, scope: string, dedupKey: string): Promise<void> {
-  const [alert] = await tx.db
-    .select()
-    .from(alerts)
-    .where(and(eq(alerts.dedupScope, scope), eq(alerts.dedupKey, dedupKey), eq(alerts.isOpen, true)))
-    .for('update')
-  if (alert?.status !== 'open') return
-  await tx.db.update(alerts).set({ status: 'acknowledged', acknowledgedAt: tx.now }).where(eq(alerts.id, alert.id))
-  await resolvePagesAbout(tx, context, actor, alert.id)
-  await record(tx, { actor, type: 'alert.acknowledged', subject: { kind: 'alert', id: alert.id }, within: alert.incidentId })
+  const acknowledged = await tx.db
+    .update(alerts)
+    .set({ status: 'acknowledged', acknowledgedAt: tx.now })
+    .where(and(eq(alerts.dedupScope, scope), eq(alerts.dedupKey, dedupKey), eq(alerts.isOpen, true), eq(alerts.status, 'open')))
+    .returning({ id: alerts.id, incidentId: alerts.incidentId })
+  for (const { id, incidentId } of acknowledged) {
+    await resolvePagesAbout(tx, context, actor, id)
+    await record(tx, { actor, type: 'alert.acknowledged', subject: { kind: 'alert', id }, within: incidentId })
+  }
 }
 
 function assertUndecided(alert: AlertRow): void {
@@ -68,17 +69,16 @@ function assertUndecided(alert: AlertRow): void {
   if (alert.dispositionOutcome === 'escalated') throw conflict(`This alert is already part of incident ${alert.incidentNumber}.`)
 }
 
-/** Dismisses an alert: a disposition with a responsibility and a reason. A duplicate may name the alert that it repeats. */
+/** Dismisses an alert: a disposition with a responsibility and a reason. A duplicate names the alert that it repeats. */
 export async function dismissAlert(
   tx: Tx,
   context: AppContext,
   caller: Caller,
   id: string,
-  { duplicateOf, ...disposition }: { value: (typeof dispositions)[number]; responsibility: Responsibility; reason: string; duplicateOf?: string | undefined },
+  { duplicateOf, ...disposition }: RouteInput<typeof routes.dismissAlert>['body'],
 ): Promise<void> {
   const alert = await lockAlert(tx, context, caller, id)
   assertUndecided(alert)
-  if (duplicateOf !== undefined && disposition.value !== 'duplicate') throw invalid('duplicateOf', 'must be omitted unless the disposition is duplicate')
   const original = duplicateOf === undefined ? undefined : await originalOf(tx, context, caller, id, duplicateOf)
   await tx.db
     .update(alerts)
@@ -91,22 +91,56 @@ export async function dismissAlert(
       dispositionReason: disposition.reason,
       dispositionById: caller.personId,
       dispositionAt: tx.now,
+      duplicateOfId: duplicateOf ?? null,
     })
     .where(eq(alerts.id, id))
   await resolvePagesAbout(tx, context, caller.actor, id)
   await record(tx, { actor: caller.actor, type: 'alert.dismissed', subject: { kind: 'alert', id }, data: { ...disposition, ...original, ...ruleOf(alert) } })
 }
 
+/** What takes a disposition back. */
+const undecided = {
+  ...{ dispositionOutcome: null, dispositionValue: null, dispositionResponsibility: null, dispositionReason: null },
+  ...{ dispositionById: null, dispositionAt: null, duplicateOfId: null },
+  status: sql`case when ${alerts.acknowledgedAt} is null then 'open' else 'acknowledged' end`,
+}
+
+/** Takes the disposition of a dismissed alert back. It is counted up again, unless its source has resolved it, or opened another with its key meanwhile. */
+export async function reopenAlert(tx: Tx, context: AppContext, caller: Caller, id: string, reason: string): Promise<void> {
+  const { dispositionOutcome, dispositionValue, incidentNumber } = await lockAlert(tx, context, caller, id)
+  if (dispositionOutcome === 'escalated') throw conflict(`This alert is part of incident ${incidentNumber}. Move it out of the incident instead.`)
+  if (dispositionValue === null) throw conflict('This alert has no disposition.')
+  const other = alias(alerts, 'other')
+  const sameKey = and(
+    other.isOpen,
+    eq(other.dedupScope, alerts.dedupScope),
+    eq(other.dedupKey, alerts.dedupKey),
+    sql`${other.serviceId} is not distinct from ${alerts.serviceId}`,
+  )
+  await tx.db
+    .update(alerts)
+    .set({ ...undecided, isOpen: sql`${alerts.sourceResolvedAt} is null and ${notExists(tx.db.select({ id: other.id }).from(other).where(sameKey))}` })
+    .where(eq(alerts.id, id))
+  await record(tx, { actor: caller.actor, type: 'alert.reopened', subject: { kind: 'alert', id }, data: { value: dispositionValue, reason } })
+}
+
 /** What an entry says of the rule that the alert, and so a disposition of it, rested on. */
 const ruleOf = ({ rule }: AlertRow) => (rule === null ? {} : { rule })
 
-/** The number of the alert that a duplicate repeats. @throws AppProblem invalid unless it is another one that the caller may see */
-async function originalOf(reader: Reader, context: AppContext, caller: Caller, id: string, originalId: string): Promise<{ duplicateOf: number }> {
-  const [original] = await reader.db
+/** The number of the alert that a duplicate repeats. @throws AppProblem invalid unless it is another one that the caller may see, and does not repeat this one */
+async function originalOf(tx: Tx, context: AppContext, caller: Caller, id: string, originalId: string): Promise<{ duplicateOf: number }> {
+  // Locked, so that no two of them become duplicates of each other at once.
+  const [original] = await tx.db
     .select({ duplicateOf: alerts.number })
     .from(alerts)
     .where(and(eq(alerts.id, originalId), ne(alerts.id, id), context.visibility.condition(caller, alerts.incidentId)))
+    .for('share')
   if (!original) throw invalid('duplicateOf', 'must be the ID of another alert')
+  const { rows } = await tx.db.execute(sql`
+    with recursive repeated (id) as (
+      select ${originalId}::uuid union select ${alerts.duplicateOfId} from ${alerts} join repeated on ${alerts.id} = repeated.id
+    ) select 1 from repeated where id = ${id}::uuid`)
+  if (rows.length > 0) throw invalid('duplicateOf', 'must be an alert that is not itself a duplicate of this one')
   return original
 }
 
@@ -168,6 +202,39 @@ export async function escalateAlerts(
     })
   }
   return escalated
+}
+
+/**
+ * Moves an alert that was escalated to the wrong incident to another one, or back to triage. Both timelines say so; who may not see one of the incidents is told
+ * nothing of it. Both incidents are locked by the caller.
+ * @param to null for the triage queue
+ */
+export async function transferAlert(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  id: string,
+  from: { readonly id: string; readonly number: number },
+  to: { readonly id: string; readonly number: number; readonly codename: string | null; readonly isRestricted: boolean; readonly isDemo: boolean } | null,
+  reason: string,
+): Promise<void> {
+  const alert = await lockAlert(tx, context, caller, id)
+  if (alert.incidentId !== from.id) throw changedMeanwhile()
+  if (to !== null) assertSameKind(alert, to)
+  const decided = { dispositionReason: reason, dispositionById: caller.personId, dispositionAt: tx.now }
+  await tx.db
+    .update(alerts)
+    .set({ ...(to === null ? undecided : decided), incidentId: to?.id ?? null, incidentNumber: to?.number ?? null })
+    .where(eq(alerts.id, id))
+  await movePagesOut(tx, alert, to)
+  if (to?.isRestricted) await withdrawAnswers(tx)
+  const named = ({ id, number }: { readonly id: string; readonly number: number }) => ({ id, number })
+  for (const incident of [from, to])
+    if (incident !== null)
+      await record(tx, {
+        ...{ actor: caller.actor, type: 'alert.moved', subject: { kind: 'alert', id }, within: incident.id },
+        data: { number: alert.number, title: alert.title, from: named(from), to: to && named(to), reason },
+      })
 }
 
 /** The incident is over: alerts with the same keys are new ones from now on. */

@@ -123,7 +123,9 @@ describe.concurrent('the export of the whole journal', () => {
     expect(await entriesOf(administrator, 'journal.exported')).toMatchObject([{ actor: { name: administrator.name } }])
   })
 
-  test('has no bodies of restricted incidents that the administrator may not see, a suspect there least of all, and is complete all the same', async ({ world }) => {
+  test('has no bodies of restricted incidents that the administrator may not see, a suspect there least of all, and is complete all the same', async ({
+    world,
+  }) => {
     const { lead, params } = await incidentIn(world, true)
     const [suspect, member] = [await world.person('administrator'), await world.person('administrator')]
     const version = async () => (await lead.call('incident', { params })).version

@@ -1,3 +1,4 @@
+import { defang, type Observable, unique, withoutLinks } from '@tocsin/api'
 import { type ForeignEntry, foreignSentence } from '@tocsin/events/fold'
 import { renderMarkdown } from '../incidents/index.ts'
 import type { IncidentRecord } from './incident-record.ts'
@@ -35,13 +36,14 @@ table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:t
 time{white-space:nowrap;font-variant-numeric:tabular-nums}
 @media print{body{margin:0}}
 </style></head><body>
-<h1>Incident ${incident.number}: ${text(incident.title)}</h1>
+<h1>Incident ${incident.number}: ${written(incident.title)}</h1>
 <p class="quiet">Exported on ${instant(record.exportedAt)} by ${text(record.exportedBy)}.</p>
 ${alteredSection(record.altered)}${foreignSection(record.foreign)}<h2>Details</h2><table>${facts.map(([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${value}</td></tr>`).join('')}</table>
 ${incident.summary ? `<h2>Summary</h2>${renderMarkdown(incident.summary)}` : ''}
 <h2>Affected services and customers</h2>${listed([...incident.services.map(each => ({ kind: 'Service', ...each })), ...incident.customers.map(each => ({ kind: 'Customer', ...each }))])}
-<h2>Timeline</h2><table>${incident.timeline.map(entry => `<tr><td>${instant(entry.at)}</td><td>${text(entry.by)}</td><td>${text(entry.sentence)}${entry.reason ? `<br>${lines(entry.reason)}` : ''}</td></tr>`).join('')}</table>
-<h2>Tasks</h2>${incident.tasks.length === 0 ? '<p class="quiet">None.</p>' : `<table>${incident.tasks.map(task => `<tr><td>${task.doneAt ? 'done' : 'open'}</td><td>${text(task.title)}</td><td>${text(task.assignee?.name ?? '')}</td></tr>`).join('')}</table>`}
+<h2>Timeline</h2><table>${incident.timeline.map(entry => `<tr><td>${instant(entry.at)}</td><td>${text(entry.by)}</td><td>${written(entry.sentence)}${entry.reason ? `<br>${lines(entry.reason)}` : ''}</td></tr>`).join('')}</table>
+<h2>Tasks</h2>${incident.tasks.length === 0 ? '<p class="quiet">None.</p>' : `<table>${incident.tasks.map(task => `<tr><td>${task.doneAt ? 'done' : 'open'}</td><td>${written(task.title)}</td><td>${text(task.assignee?.name ?? '')}</td></tr>`).join('')}</table>`}
+<h2>Observables</h2>${observed(unique(incident.alerts.flatMap(({ observables }) => observables)))}
 <h2>Notes</h2>${incident.notes.length === 0 ? '<p class="quiet">None.</p>' : incident.notes.map(note => `<div class="note"><p class="quiet">${text(note.author)}, ${instant(note.createdAt)}</p>${note.html}</div>`).join('')}
 <h2>Notification obligations</h2>${obligationsSection(obligations)}
 <h2>Post-incident review</h2>${reviewed(review)}
@@ -55,8 +57,13 @@ function text(value: string): string {
   return value.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
 }
 
+/** What people and programs wrote of what happened: no address in it leads anywhere. */
+function written(value: string): string {
+  return text(withoutLinks(value))
+}
+
 function lines(value: string): string {
-  return text(value).replaceAll('\n', '<br>')
+  return written(value).replaceAll('\n', '<br>')
 }
 
 function instant(value: string | null): string {
@@ -65,7 +72,12 @@ function instant(value: string | null): string {
 
 function listed(rows: { kind: string; name: string; basis: string }[]): string {
   if (rows.length === 0) return '<p class="quiet">None.</p>'
-  return `<table>${rows.map(row => `<tr><td>${row.kind}</td><td>${text(row.name)}</td><td>${text(row.basis)}</td></tr>`).join('')}</table>`
+  return `<table>${rows.map(row => `<tr><td>${row.kind}</td><td>${text(row.name)}</td><td>${written(row.basis)}</td></tr>`).join('')}</table>`
+}
+
+function observed(observables: readonly Observable[]): string {
+  if (observables.length === 0) return '<p class="quiet">None.</p>'
+  return `<table>${observables.map(({ kind, value }) => `<tr><td>${text(kind)}</td><td>${text(defang(value))}</td></tr>`).join('')}</table>`
 }
 
 function alteredSection(altered: readonly string[]): string {
@@ -108,7 +120,7 @@ function reviewed({ review, because }: IncidentRecord['review']): string {
   if (!review) return `<p class="quiet">Not started. ${text(because)}</p>`
   const findings = review.findings.map(finding => `<li><strong>${text(finding.kind.replaceAll('-', ' '))}</strong>: ${lines(finding.description)}</li>`)
   const followUps = review.followUps.map(
-    each => `<tr><td>${text(each.title)}</td><td>${text(each.owner.name)}</td><td>${text(each.dueOn)}</td><td>${each.state}</td></tr>`,
+    each => `<tr><td>${written(each.title)}</td><td>${text(each.owner.name)}</td><td>${text(each.dueOn)}</td><td>${each.state}</td></tr>`,
   )
   return `<p>${review.state === 'finished' ? `Finished by ${text(review.finishedBy ?? '')}, ${instant(review.finishedAt)}.` : 'In progress.'}</p>${renderMarkdown(review.sequence)}<ul>${findings.join('')}</ul>${followUps.length > 0 ? `<table>${followUps.join('')}</table>` : ''}`
 }

@@ -190,7 +190,14 @@ const acts: readonly Act[] = [
   // A notice on its whole way: by chance alone hardly one gets there.
   async ({ world }, chosen) => {
     const { id } = chosen.of((await obligationsOf(chosen)).filter(({ customer, startedAt }) => customer !== null && startedAt !== null))
-    const body = { nature: chosen.text, userImpact: 'U', mitigation: 'M', isInvestigationComplete: false, nextSteps: 'N', nextCommunicationAt: addHours(world.now, 20) }
+    const body = {
+      nature: chosen.text,
+      userImpact: 'U',
+      mitigation: 'M',
+      isInvestigationComplete: false,
+      nextSteps: 'N',
+      nextCommunicationAt: addHours(world.now, 20),
+    }
     const { notices } = await chosen.call('draftNotice', { params: { id }, body })
     const notice = notices.at(-1) ?? expect.fail('it was drafted')
     const params = { id: notice.id }
@@ -232,7 +239,9 @@ const silent = async (world: World) =>
   ).rows
 
 describe('whatever people do with incidents, in any order', () => {
-  test('the tables say what the entries say, nothing is reported that nobody did, and what is owed is not forgotten', { timeout: 120_000 }, async ({ world }) => {
+  test('the tables say what the entries say, nothing is reported that nobody did, and what is owed is not forgotten', { timeout: 120_000 }, async ({
+    world,
+  }) => {
     const people = [await world.executive('administrator'), await world.executive('lead'), await world.person('lead')]
     const [administrator] = people
     const key = { name: 'script', scopes: ['incidents:read', 'incidents:write'], role: 'lead', seesRestricted: true } as const

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import type { ReportInput, ReportView } from '@tocsin/api'
+import { defang, maxObservables, observablesIn, type ReportInput, type ReportView } from '@tocsin/api'
 import { and, eq, isNull } from 'drizzle-orm'
 import type { z } from 'zod'
 import type { AppContext, Caller } from '../access/index.ts'
@@ -13,7 +13,7 @@ import type { UploadChecks } from '../kernel/form.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, notFound } from '../kernel/problems.ts'
 import { openToken, signToken } from '../kernel/secrets.ts'
-import { defang, storable } from '../kernel/text.ts'
+import { storable } from '../kernel/text.ts'
 import { filesOf, scheduleScans } from './report-files.ts'
 import { assertCode, assertOpen, assertWithinLimits, originOfReport, pagingOf, reportSettings } from './report-limits.ts'
 import { reportFiles, reports } from './tables.ts'
@@ -73,7 +73,7 @@ export async function takeReport(
       labels: {},
       links: [],
       description: input.text,
-      observables: [],
+      observables: observablesIn(input.text).slice(0, maxObservables),
       serviceId: null,
       ...(paging?.kind === 'bundle' ? { page: bundleOf(paging.count) } : paging?.kind === 'none' ? { page: 'none' as const } : {}),
     },

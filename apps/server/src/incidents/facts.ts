@@ -12,7 +12,17 @@ import { assertSecondPerson } from '../notify/index.ts'
 import { redactPages } from '../paging/index.ts'
 import { definitionOf } from './classes.ts'
 import { newCodename } from './codenames.ts'
-import { assertMayLead, assertMayRestrict, assertNoSuspects, assertVersion, type IncidentRow, lockOpenIncident, roleColumns, saveIncident } from './incident.ts'
+import {
+  assertMayLead,
+  assertMayRestrict,
+  assertNoSuspects,
+  assertVersion,
+  type IncidentRow,
+  lockOpenIncident,
+  namesOf,
+  roleColumns,
+  saveIncident,
+} from './incident.ts'
 import { cancelEmergencyAccess, suspectsOf } from './need-to-know.ts'
 import { watchForLead } from './scope.ts'
 import { assessSeverity, criteriaVersion } from './severity.ts'
@@ -185,15 +195,17 @@ async function assertMayAssignExecutive(tx: Tx, caller: Caller, incident: Incide
 
 async function takeRole(tx: Tx, context: AppContext, actor: Actor, incident: IncidentRow, role: IncidentRole, personId: string | null): Promise<void> {
   if (incident[roleColumns[role]] === personId) return
-  const person = personId === null ? undefined : await findPerson(tx, personId)
+  const earlierId = incident[roleColumns[role]]
+  const names = await namesOf(tx, [personId, earlierId])
+  const nameOf = (id: string | null) => (id === null ? null : (names.get(id) ?? null))
   const saved = await saveIncident(tx, incident, { [roleColumns[role]]: personId })
-  if (incident.isRestricted && incident[roleColumns[role]] !== null) await withdrawAnswers(tx)
+  if (incident.isRestricted && earlierId !== null) await withdrawAnswers(tx)
   await record(tx, {
     actor,
     type: 'incident.role-assigned',
     subject: { kind: 'incident', id: incident.id },
     within: incident.id,
-    data: { role, personId, name: person?.name ?? null, before: { personId: incident[roleColumns[role]] } },
+    data: { role, personId, name: nameOf(personId), before: { personId: earlierId, name: nameOf(earlierId) } },
   })
   if (role === 'lead' && incident.isRestricted) await watchForLead(tx, context, saved)
 }
@@ -222,6 +234,8 @@ export async function setMembers(
   await assertNoSuspects(tx, context, id, personIds, 'personIds')
   const before = await tx.db.select({ id: incidentMembers.personId }).from(incidentMembers).where(eq(incidentMembers.incidentId, id))
   if (before.length === personIds.length && before.every(member => personIds.includes(member.id))) return
+  const names = await namesOf(tx, [...personIds, ...before.map(member => member.id)])
+  const named = (personId: string) => names.get(personId) ?? ''
   await tx.db.delete(incidentMembers).where(eq(incidentMembers.incidentId, id))
   if (personIds.length > 0) await tx.db.insert(incidentMembers).values(personIds.map(personId => ({ incidentId: id, personId })))
   await saveIncident(tx, incident, {})
@@ -230,6 +244,10 @@ export async function setMembers(
   if (incident.isRestricted && removed.length > 0) await withdrawAnswers(tx)
   await record(tx, {
     ...{ actor: caller.actor, type: 'incident.members-set', subject: { kind: 'incident', id }, within: id },
-    data: { personIds, before: { personIds: before.map(member => member.id) } },
+    data: {
+      ...{ personIds, before: { personIds: before.map(member => member.id) } },
+      added: personIds.filter(personId => !before.some(member => member.id === personId)).map(named),
+      removed: before.flatMap(member => (personIds.includes(member.id) ? [] : named(member.id))),
+    },
   })
 }

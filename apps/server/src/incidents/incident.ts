@@ -1,6 +1,6 @@
 import { includesRole } from '@tocsin/api'
-import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
-import { type AppContext, type Caller, findPerson, type Viewer } from '../access/index.ts'
+import { and, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { type AppContext, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { changedMeanwhile, conflict, forbidden, invalid, notFound } from '../kernel/problems.ts'
 import type { IncidentState } from './lifecycle.ts'
@@ -116,4 +116,14 @@ export async function stateOf(reader: Reader, incident: IncidentRow): Promise<In
     monitorUntil: incident.monitorUntil,
     openTasks: open.length,
   }
+}
+
+export type Names = ReadonlyMap<string, string>
+
+/** The names of people. */
+export async function namesOf(reader: Reader, ids: readonly (string | null)[]): Promise<Names> {
+  const wanted = [...new Set(ids.filter(id => id !== null))]
+  if (wanted.length === 0) return new Map()
+  const rows = await reader.db.select({ id: people.id, name: people.name }).from(people).where(inArray(people.id, wanted))
+  return new Map(rows.map(row => [row.id, row.name]))
 }

@@ -7,9 +7,10 @@ import type { Tx } from '../kernel/database.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
 import { defineVisibility } from './incident.ts'
+import { alertTypes, extendMonitoring, watchMonitored } from './monitoring.ts'
 import { breakGlass, emergencyAccessJob, endEmergencyAccess, pageIncident, setSuspects } from './need-to-know.ts'
 import { addNote, changeNote, listNotes } from './notes.ts'
-import { escalateAlert, openIncident } from './open.ts'
+import { escalateAlert, moveAlert, openIncident } from './open.ts'
 import { makeParent } from './parent.ts'
 import { listIncidents, readIncident } from './read.ts'
 import { leaveLeads, setAffectedCustomers, setAffectedServices } from './scope.ts'
@@ -62,6 +63,12 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
       if (team) await takeVacantRole(tx, context, entry.actor, about.id, team.kind === 'security' ? 'lead' : 'owner', personId)
     },
   })
+  context.readers.follow('monitoring', (tx, entries) => watchMonitored(tx, context, entries), { types: alertTypes })
+  context.visibility.names(
+    'incident.alerted-again',
+    data => sql`select alert.incident_id from alerts alert join jsonb_array_elements(
+      case jsonb_typeof(${data} -> 'alerts') when 'array' then ${data} -> 'alerts' else '[]' end) named (about) on alert.number = ${numberIn(sql`(named.about ->> 'number')`)}`,
+  )
   const read = (tx: Tx, caller: Caller, id: string) => readIncident(tx, context, conditions, caller, id)
   const after = async (tx: Tx, caller: Caller, id: string, change: Promise<void>) => {
     await change
@@ -88,6 +95,10 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.escalateAlert, async (tx, { caller, params, body }) =>
       read(tx, caller, await escalateAlert(tx, context, caller, await readAlert(tx, context, caller, params.id), body)),
     ),
+    command(routes.moveAlert, async (tx, { caller, params, body }) => {
+      await moveAlert(tx, context, caller, await readAlert(tx, context, caller, params.id), body)
+      return readAlert(tx, context, caller, params.id)
+    }),
     command(routes.changeIncident, (tx, { caller, params, body }) =>
       after(tx, caller, params.id, changeIncident(tx, context, effects, caller, params.id, body)),
     ),
@@ -113,6 +124,7 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.containIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, containIncident(tx, context, caller, params.id, body))),
     command(routes.eradicateIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, eradicateIncident(tx, context, caller, params.id, body))),
     command(routes.recoverIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, recoverIncident(tx, context, caller, params.id, body))),
+    command(routes.extendMonitoring, (tx, { caller, params, body }) => after(tx, caller, params.id, extendMonitoring(tx, context, caller, params.id, body))),
     command(routes.closeIncident, (tx, { caller, params, body }) =>
       after(tx, caller, params.id, closeIncident(tx, context, conditions, caller, params.id, body)),
     ),

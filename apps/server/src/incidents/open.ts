@@ -1,12 +1,12 @@
-import type { Responsibility } from '@tocsin/api'
+import type { Alert, Responsibility, RouteInput, incidentRoutes as routes } from '@tocsin/api'
 import { and, eq, inArray } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
-import { alerts, escalateAlerts } from '../alerts/index.ts'
+import { alerts, escalateAlerts, transferAlert } from '../alerts/index.ts'
 import { listServices, teamMembers } from '../directory/index.ts'
 import { markRecords, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { invalid } from '../kernel/problems.ts'
+import { conflict, invalid } from '../kernel/problems.ts'
 import { storable } from '../kernel/text.ts'
 import { newCodename } from './codenames.ts'
 import { assertMayRestrict, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
@@ -104,7 +104,7 @@ async function findLead(
     type: 'incident.role-assigned',
     subject: { kind: 'incident', id: incident.id },
     within: incident.id,
-    data: { role: 'lead', personId: caller.personId, name: caller.actor.name, before: { personId: incident.leadId } },
+    data: { role: 'lead', personId: caller.personId, name: caller.actor.name, before: { personId: incident.leadId, name: null } },
   })
 }
 
@@ -121,7 +121,7 @@ export async function escalateAlert(
   tx: Tx,
   context: AppContext,
   caller: Caller,
-  alert: { id: string; title: string; service: { id: string } | null; number: number },
+  alert: Alert,
   input: { incidentId?: string | undefined; title?: string | undefined; responsibility: Responsibility; reason: string },
 ): Promise<string> {
   if (input.incidentId === undefined)
@@ -135,12 +135,36 @@ export async function escalateAlert(
     })
   const incident = await lockOpenIncident(tx, context, caller, input.incidentId)
   await escalateAlerts(tx, context, caller, [alert.id], incident, input)
-  const { service } = alert
-  const affected = await tx.db.select().from(incidentServices).where(eq(incidentServices.incidentId, incident.id))
-  if (service && !affected.some(each => each.serviceId === service.id)) {
-    const listed = [...affected.map(each => ({ id: each.serviceId, basis: each.basis })), { id: service.id, basis: `Alert ${alert.number}: ${alert.title}` }]
-    await listServicesAffected(tx, context, caller, incident, listed)
-    await saveIncident(tx, incident, {})
-  }
+  await addServiceOf(tx, context, caller, alert, incident)
   return incident.id
+}
+
+type AlertOfService = Pick<Alert, 'service' | 'number' | 'title'>
+
+/** The service of an alert that joins an incident is affected by it. */
+async function addServiceOf(tx: Tx, context: AppContext, caller: Caller, { service, number, title }: AlertOfService, incident: IncidentRow): Promise<void> {
+  const affected = await tx.db.select().from(incidentServices).where(eq(incidentServices.incidentId, incident.id))
+  if (service === null || affected.some(each => each.serviceId === service.id)) return
+  const listed = [...affected.map(each => ({ id: each.serviceId, basis: each.basis })), { id: service.id, basis: `Alert ${number}: ${title}` }]
+  await listServicesAffected(tx, context, caller, incident, listed)
+  await saveIncident(tx, incident, {})
+}
+
+/** Moves an alert that was escalated to the wrong incident to another one, or back to triage: both incidents are open, and the caller may see both. */
+export async function moveAlert(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  alert: Alert,
+  { incidentId, reason }: RouteInput<typeof routes.moveAlert>['body'],
+): Promise<void> {
+  if (alert.incident === null) throw conflict('This alert is not part of an incident. Escalate it instead.')
+  const fromId = alert.incident.id
+  if (incidentId === fromId) throw invalid('incidentId', 'must be another incident than the one that the alert is part of')
+  // In one order, so that two who move alerts between the same incidents do not wait for each other.
+  const locked = new Map<string, IncidentRow>()
+  for (const id of [fromId, ...(incidentId === null ? [] : [incidentId])].sort()) locked.set(id, await lockOpenIncident(tx, context, caller, id))
+  const to = incidentId === null ? null : (locked.get(incidentId) ?? null)
+  await transferAlert(tx, context, caller, alert.id, alert.incident, to, reason)
+  if (to !== null) await addServiceOf(tx, context, caller, alert, to)
 }

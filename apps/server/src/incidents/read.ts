@@ -1,13 +1,14 @@
 import type { Incident, IncidentSummary } from '@tocsin/api'
-import { and, asc, count, desc, eq, inArray, lt, ne } from 'drizzle-orm'
+import { and, asc, count, desc, eq, lt, ne } from 'drizzle-orm'
 import { z } from 'zod'
-import { type AppContext, accountsThatActed, people, type Viewer } from '../access/index.ts'
+import { type AppContext, accountsThatActed, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { customers, services } from '../directory/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
-import { findIncident, type IncidentRow, stateOf } from './incident.ts'
+import { findIncident, type IncidentRow, type Names, namesOf, stateOf } from './incident.ts'
 import { blockers, destination, possibleTransitions } from './lifecycle.ts'
+import { alertedSince } from './monitoring.ts'
 import { suspectsOf } from './need-to-know.ts'
 import { countNotes, latestNotes, maxNotes } from './notes.ts'
 import { childrenOf, parentOf } from './parent.ts'
@@ -15,15 +16,7 @@ import { incidentCustomers, incidentMembers, incidentServices, incidents, tasks 
 import { latestOfTimeline } from './timeline.ts'
 import type { ClosingConditions } from './transitions.ts'
 
-type Names = ReadonlyMap<string, string>
 const reference = (names: Names, id: string | null) => (id === null ? null : { id, name: names.get(id) ?? '' })
-
-async function namesOf(reader: Reader, ids: readonly (string | null)[]): Promise<Names> {
-  const wanted = [...new Set(ids.filter(id => id !== null))]
-  if (wanted.length === 0) return new Map()
-  const rows = await reader.db.select({ id: people.id, name: people.name }).from(people).where(inArray(people.id, wanted))
-  return new Map(rows.map(row => [row.id, row.name]))
-}
 
 function summaryOf(incident: IncidentRow, names: Names): IncidentSummary {
   return {
@@ -166,7 +159,8 @@ async function nextActionsOf(reader: Reader, conditions: ClosingConditions, inci
     const to = destination(action, state)
     if (to === undefined) continue
     const others = action === 'close' ? await conditions.against(reader, incident) : []
-    actions.push({ to, action, blockedBy: [...blockers(action, state, reader.now.slice(0, 10)), ...others] })
+    const because = action === 'contain' && incident.status === 'recovered' ? await alertedSince(reader, incident.id) : []
+    actions.push({ to, action, blockedBy: [...blockers(action, state, reader.now.slice(0, 10)), ...others], because })
   }
   return actions
 }

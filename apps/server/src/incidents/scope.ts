@@ -151,7 +151,12 @@ interface LeadPage {
  * For a restricted incident the page contains no details, and the others with a role there follow, then the administrators.
  */
 export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRow, page: LeadPage): Promise<void> {
-  const about = { ...pageOf(incident, { ...page, brief: `: ${page.brief}` }), topic: page.topic, firstPersonId: page.personId ?? incident.leadId, severity: 'critical' } as const
+  const about = {
+    ...pageOf(incident, { ...page, brief: `: ${page.brief}` }),
+    topic: page.topic,
+    firstPersonId: page.personId ?? incident.leadId,
+    severity: 'critical',
+  } as const
   if (incident.isRestricted) {
     const personIds = [incident.ownerId, incident.communicationsId, incident.executiveId].flatMap(id => id ?? [])
     return pagePeople(tx, context, { ...about, personIds: [...new Set(personIds)] })

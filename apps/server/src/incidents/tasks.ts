@@ -8,7 +8,7 @@ import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { assertSecondPerson } from '../notify/index.ts'
-import { assertNoSuspects, assertVersion, isExecutiveSponsor, lockOpenIncident } from './incident.ts'
+import { assertNoSuspects, assertVersion, isExecutiveSponsor, lockOpenIncident, namesOf } from './incident.ts'
 import { taskRecord } from './records.ts'
 import { tasks } from './tables.ts'
 
@@ -87,10 +87,12 @@ export async function changeTask(
     .update(tasks)
     .set({ title, assigneeId, dueOn, ...done, ...approval, version: task.version + 1 })
     .where(eq(tasks.id, id))
+  const names = await namesOf(tx, [assigneeId, before.assigneeId])
+  const named = (facts: typeof after) => ({ ...facts, assignee: facts.assigneeId === null ? null : (names.get(facts.assigneeId) ?? null) })
   const type = isFinished ? 'task.done' : before.isDone && !isDone ? 'task.reopened' : 'task.changed'
   await record(tx, {
     ...{ actor: caller.actor, type, subject: { kind: 'task', id }, within: incidentId },
-    data: { ...after, before, ...(isApprovalVoid ? { isApprovalVoid } : {}) },
+    data: { ...named(after), before: named(before), ...(isApprovalVoid ? { isApprovalVoid } : {}) },
   })
 }
 

@@ -1,4 +1,4 @@
-import type { IncidentStatus } from '@tocsin/api'
+import type { IncidentStatus, RouteInput, incidentRoutes as routes } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { closeAlertsOf } from '../alerts/index.ts'
@@ -11,6 +11,9 @@ import { assertVersion, type IncidentRow, lockIncident, saveIncident, stateOf } 
 import { blockers, destination, type Transition } from './lifecycle.ts'
 import { criteriaVersion } from './severity.ts'
 import { incidentCustomers, type incidents } from './tables.ts'
+
+/** The topic of a page about alerts on services that are monitored. */
+export const monitoringTopic = 'monitoring'
 
 /** Reasons of other modules against closing an incident: each a sentence. They are in higher layers and register here. */
 type ClosingCondition = (reader: Reader, incident: IncidentRow) => Promise<string[]>
@@ -128,6 +131,7 @@ export async function declareIncident(
 export async function containIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: TransitionInput): Promise<void> {
   const { entry, data } = await takeStep(tx, context, caller, id, 'contain', input, { change: { monitorUntil: null } })
   await record(tx, { ...entry, type: 'incident.contained', data })
+  await resolvePagesAbout(tx, context, caller.actor, id, monitoringTopic)
 }
 
 export async function eradicateIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: TransitionInput): Promise<void> {
@@ -135,18 +139,21 @@ export async function eradicateIncident(tx: Tx, context: AppContext, caller: Cal
   await record(tx, { ...entry, type: 'incident.eradicated', data })
 }
 
-/** Recovered: to a known secure state, verified in a stated way, and monitored until a set date. */
+/** Recovered: to a known secure state, verified in a stated way, and monitored until a set date, or not for a stated reason. */
 export async function recoverIncident(
   tx: Tx,
   context: AppContext,
   caller: Caller,
   id: string,
-  input: TransitionInput & { secureState: string; verification: string; monitorUntil: string },
+  { secureState, verification, monitorUntil, noMonitoringReason, ...input }: RouteInput<typeof routes.recoverIncident>['body'],
 ): Promise<void> {
-  const { secureState, verification, monitorUntil } = input
-  if (monitorUntil < tx.now.slice(0, 10)) throw invalid('monitorUntil', 'must not be in the past')
+  if (monitorUntil !== null && monitorUntil < tx.now.slice(0, 10)) throw invalid('monitorUntil', 'must not be in the past')
   const { entry, data } = await takeStep(tx, context, caller, id, 'recover', input, { change: { monitorUntil } })
-  await record(tx, { ...entry, type: 'incident.recovered', data: { ...data, secureState, verification, monitorUntil } })
+  await record(tx, {
+    ...entry,
+    type: 'incident.recovered',
+    data: { ...data, secureState, verification, monitorUntil, ...(noMonitoringReason === undefined ? {} : { noMonitoringReason }) },
+  })
 }
 
 /** Closes it. Afterwards it cannot change. */

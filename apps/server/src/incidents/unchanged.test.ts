@@ -38,7 +38,7 @@ test('saving an incident records what differs, and nothing where nothing does', 
   const form = { title: 'Leak', summary: '', responsibility: 'us', approximateUsers: null, dataTouched, isRestricted: false } as const
 
   await primary.call('changeIncident', { params, body: { ...form, version: await version(), title: 'Key leaked' } })
-  expect(await last()).toBe('Changed title')
+  expect(await last()).toBe('Changed title from “Leak” to “Key leaked”')
   await primary.call('changeIncident', {
     params,
     body: { ...form, version: await version(), title: 'Key leaked', isRestricted: true, reason: 'It is one of us.' },

@@ -22,7 +22,7 @@ import { describeRequest, type Idempotency, type Once, readKey } from './idempot
 import { newId } from './ids.ts'
 import { networkOf } from './network.ts'
 import { OwnBodies } from './own-bodies.ts'
-import { parse } from './own-body.ts'
+import { parse, schemaOf } from './own-body.ts'
 import { AppProblem, problemDetails } from './problems.ts'
 import { CallerLimits, perMinute, tooMany } from './request-limits.ts'
 import { isEqual } from './secrets.ts'
@@ -362,7 +362,7 @@ async function answer<Caller>(
     // biome-ignore lint/plugin: each part was parsed by the route's own schema, which the compiler cannot follow through a route that is not known here
     const call = {
       params: parse(route.params, request.params, 'path'),
-      query: parse(route.query, request.query, 'query'),
+      query: parse(schemaOf(route, 'query'), request.query, 'query'),
       body: form ? parse(route.body, form.fields, 'body') : await bodyOf(bodies, binding, request.body),
       caller,
       files: form?.files ?? [],

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
-import { type FieldError, validate } from '@tocsin/api'
-import type { z } from 'zod'
+import { type FieldError, type Route, unknownFields, validate } from '@tocsin/api'
+import { z } from 'zod'
 import { excessOf, parseJson } from './foreign-body.ts'
 import { AppProblem } from './problems.ts'
 
@@ -23,19 +23,23 @@ export function readOwnJson(bytes: Uint8Array): unknown {
 
 type Part = 'path' | 'query' | 'body'
 
-/** What a part of a request of our own API is, by the schema of its route. @throws AppProblem invalid, naming each field */
+/** What a route expects that has no such part: nothing. Monitors and mail gateways add queries of their own to open addresses, which mean nothing. */
+const nothing = z.object({})
+export const schemaOf = (route: Route, part: 'query' | 'body'): z.ZodType | undefined => route[part] ?? (route.access.kind === 'public' ? undefined : nothing)
+
+/** What a part of a request of our own API is, by the schema of its route. @throws AppProblem invalid, naming each field that is wrong or not known */
 export function parse(schema: z.ZodType | undefined, value: unknown, part: Part): unknown {
   if (!schema) return undefined
   const unacceptable = findUnacceptable(value)
   if (unacceptable) throw new AppProblem('invalid', `${unacceptable.path || part}: ${unacceptable.message}.`, [unacceptable])
-  return conform(schema, value ?? {}, part)
+  return conform(schema, value ?? {}, part, unknownFields(schema, value ?? {}))
 }
 
 /** The same of what was cleaned when it was read. @throws AppProblem invalid */
-export function conform<Shape extends z.ZodType>(schema: Shape, value: unknown, part: Part): z.output<Shape> {
+export function conform<Shape extends z.ZodType>(schema: Shape, value: unknown, part: Part, unknown: readonly FieldError[] = []): z.output<Shape> {
   const parsed = validate(schema, value)
-  if ('data' in parsed) return parsed.data
-  const errors = parsed.errors.slice(0, maxErrors)
+  if ('data' in parsed && unknown.length === 0) return parsed.data
+  const errors = [...('errors' in parsed ? parsed.errors : []), ...unknown].slice(0, maxErrors)
   throw new AppProblem(
     'invalid',
     errors

@@ -344,6 +344,28 @@ export async function movePagesInto(
   if (incident.isRestricted) await redactPages(tx, incident)
 }
 
+/**
+ * An alert has left its incident, for another one or for none: its pages go with it. What a restricted incident had taken out of them is said again where they
+ * are open to everybody.
+ */
+export async function movePagesOut(
+  tx: Tx,
+  alert: { readonly id: string; readonly title: string },
+  incident: { readonly id: string; readonly number: number; readonly codename: string | null; readonly isRestricted: boolean } | null,
+): Promise<void> {
+  const about = and(eq(pages.subjectKind, 'alert'), eq(pages.subjectId, alert.id))
+  await tx.db
+    .update(pages)
+    .set({ withinId: incident?.id ?? null })
+    .where(about)
+  if (incident?.isRestricted) await redactPages(tx, incident)
+  else
+    await tx.db
+      .update(pages)
+      .set({ title: alert.title, summary: alert.title, isNeutral: false })
+      .where(and(about, eq(pages.isNeutral, true)))
+}
+
 /** Takes the details out of the pages within an incident that are not over: they escalate to people who may not see it. */
 export async function redactPages(tx: Tx, incident: { readonly id: string; readonly number: number; readonly codename: string | null }): Promise<void> {
   await tx.db

@@ -503,8 +503,8 @@ describe('a review', () => {
     const { sequence } = await lead.call('startReview', { params: { id } })
     expect(sequence.split('\n')).toEqual([
       `- 2026-11-23 08:00 UTC, ${lead.name}: Opened a suspected incident: Odd sign-ins — From afar. At night.`,
-      `- 2026-11-23 08:00 UTC, ${lead.name}: Assigned ${lead.name} as incident lead`,
-      `- 2026-11-23 09:30 UTC, ${lead.name}: Added a note`,
+      `- 2026-11-23 08:00 UTC, ${lead.name}: Became incident lead`,
+      `- 2026-11-23 09:30 UTC, ${lead.name}: Added a note: Asked the owner.`,
     ])
   })
 })

@@ -1,16 +1,18 @@
-import { Badge, Button, Grid, Group, Stack, Table, Text } from '@mantine/core'
+import { Badge, Box, Button, Grid, Group, Stack, Table, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconArrowUpRight, IconX } from '@tabler/icons-react'
 import { useParams } from '@tanstack/react-router'
-import type { Alert } from '@tocsin/api'
+import type { Alert, AlertOccurrence } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { AlertMatches } from '../detection/alert-matches.tsx'
 import { DemoBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
-import { External, Loaded, Page, Section } from '../parts/page.tsx'
+import { Defanged, ObservableValue } from '../parts/defanged.tsx'
+import { External, Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
-import { DismissModal, EscalateModal } from './disposition.tsx'
+import { DismissModal, EscalateModal, MoveModal, ReopenModal } from './disposition.tsx'
 import { ReportDetails } from './report-details.tsx'
 
 export function AlertPage() {
@@ -23,6 +25,7 @@ function AlertView({ alert }: { alert: Alert }) {
   const canRespond = useMay('responder')
   const [isDismissing, dismiss] = useDisclosure()
   const [isEscalating, escalate] = useDisclosure()
+  const [isUndoing, undo] = useDisclosure()
   const acknowledge = useCommand('acknowledgeAlert', { done: 'Alert acknowledged. Escalation stopped.' })
   const isUndecided = alert.disposition === null
   return (
@@ -52,6 +55,14 @@ function AlertView({ alert }: { alert: Alert }) {
               Escalate
             </Button>
           </>
+        ) : canRespond && alert.status === 'dismissed' ? (
+          <Button variant="default" onClick={undo.open}>
+            Reopen…
+          </Button>
+        ) : canRespond && alert.incident ? (
+          <Button variant="default" onClick={undo.open}>
+            Move…
+          </Button>
         ) : null
       }
     >
@@ -60,7 +71,9 @@ function AlertView({ alert }: { alert: Alert }) {
           <Stack>
             {alert.disposition ? <Disposition alert={alert} disposition={alert.disposition} /> : null}
             <Section title="Description">
-              <Text className="prewrap">{alert.description || 'No description.'}</Text>
+              <Text className="prewrap" component="div">
+                <Defanged text={alert.description || 'No description.'} />
+              </Text>
             </Section>
             {alert.kind === 'report' ? <ReportDetails alertId={alert.id} /> : null}
             {alert.source === 'detection' && (alert.labels.rule || alert.labels.indicator) ? <AlertMatches alert={alert} /> : null}
@@ -70,16 +83,19 @@ function AlertView({ alert }: { alert: Alert }) {
                   <Table.Tbody>
                     {alert.observables.map(observable => (
                       <Table.Tr key={`${observable.kind} ${observable.value}`}>
-                        <Table.Td w={150} className="quiet">
+                        <Table.Td w={120} className="quiet">
                           {observable.kind}
                         </Table.Td>
-                        <Table.Td className="mono">{observable.value}</Table.Td>
+                        <Table.Td>
+                          <ObservableValue value={observable.value} />
+                        </Table.Td>
                       </Table.Tr>
                     ))}
                   </Table.Tbody>
                 </Table>
               </Section>
             ) : null}
+            {alert.count > 1 ? <Occurrences alert={alert} /> : null}
           </Stack>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 4 }}>
@@ -88,6 +104,8 @@ function AlertView({ alert }: { alert: Alert }) {
       </Grid>
       <DismissModal alert={alert} isOpen={isDismissing} onClose={dismiss.close} />
       <EscalateModal alert={alert} isOpen={isEscalating} onClose={escalate.close} />
+      {isUndoing && alert.incident ? <MoveModal alert={alert} incident={alert.incident} onClose={undo.close} /> : null}
+      {isUndoing && alert.status === 'dismissed' ? <ReopenModal alert={alert} onClose={undo.close} /> : null}
     </Page>
   )
 }
@@ -97,16 +115,64 @@ function Disposition({ alert, disposition }: { alert: Alert; disposition: NonNul
     <Section title="Disposition">
       <Text component="div">
         <strong>{disposition.by}</strong> {disposition.outcome === 'dismissed' ? `dismissed as ${disposition.value?.replaceAll('-', ' ')}` : 'escalated'}{' '}
+        {disposition.duplicateOf ? (
+          <>
+            of{' '}
+            <RouteLink to="/alerts/$id" params={{ id: disposition.duplicateOf.id }}>
+              alert {disposition.duplicateOf.number}
+            </RouteLink>{' '}
+          </>
+        ) : null}
         <Time at={disposition.at} />. Responsibility: {disposition.responsibility}.
       </Text>
-      <Text mt={6} className="prewrap">
-        {disposition.reason}
+      <Text mt={6} className="prewrap" component="div">
+        <Defanged text={disposition.reason} />
       </Text>
       {alert.incident ? (
         <RouteLink to="/incidents/$id" params={{ id: alert.incident.id }} mt={6} display="inline-block">
           Incident {alert.incident.number}
         </RouteLink>
       ) : null}
+    </Section>
+  )
+}
+
+/** What the alert said each time, newest first. */
+function Occurrences({ alert }: { alert: Alert }) {
+  const occurrences = usePages<AlertOccurrence>('alertOccurrences', {}, { params: { id: alert.id } })
+  const shown = occurrences.items ?? []
+  return (
+    <Section title="Occurrences" isFlush>
+      <Loaded query={occurrences}>
+        {() => (
+          <>
+            {shown.map(occurrence => (
+              <Box key={occurrence.number} className="list-row">
+                <Group gap={8} wrap="nowrap" align="flex-start">
+                  <SeverityBadge severity={occurrence.severity} />
+                  <Box style={{ minWidth: 0, flex: 1, overflowWrap: 'anywhere' }}>
+                    <Text fw={550}>{occurrence.title}</Text>
+                    <Text size="sm" className="quiet" component="div">
+                      {occurrence.number} of {alert.count} · <Time at={occurrence.at} />
+                    </Text>
+                    {occurrence.description ? (
+                      <Text size="sm" className="prewrap" component="div" lineClamp={4}>
+                        <Defanged text={occurrence.description} />
+                      </Text>
+                    ) : null}
+                  </Box>
+                </Group>
+              </Box>
+            ))}
+            {!occurrences.hasNextPage && shown.length < alert.count ? (
+              <Text size="sm" className="quiet" p="md">
+                Only the latest 50 occurrences of this alert are kept.
+              </Text>
+            ) : null}
+          </>
+        )}
+      </Loaded>
+      <LoadMore list={occurrences} />
     </Section>
   )
 }

@@ -1,4 +1,4 @@
-import { Modal, Radio, Select, Stack, Textarea, TextInput } from '@mantine/core'
+import { Modal, Radio, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import type { Alert, IncidentSummary } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
@@ -19,10 +19,16 @@ interface Props {
 }
 
 export function DismissModal({ alert, isOpen, onClose }: Props) {
+  const others = useChoices<Alert>('alerts', { view: 'all' }, isOpen)
   const { form, submit, isBusy } = useRouteForm(
     'dismissAlert',
-    { value: 'false-positive', responsibility: 'us', reason: '' },
-    { around: () => ({ params: { id: alert.id } }), done: 'Alert dismissed.', onDone: onClose },
+    { value: 'false-positive', responsibility: 'us', reason: '', duplicateOf: '' },
+    {
+      around: () => ({ params: { id: alert.id } }),
+      toBody: ({ duplicateOf, ...values }) => ({ ...values, ...(values.value === 'duplicate' && duplicateOf ? { duplicateOf } : {}) }),
+      done: 'Alert dismissed.',
+      onDone: onClose,
+    },
   )
   return (
     <Modal opened={isOpen} onClose={onClose} title="Dismiss alert">
@@ -33,17 +39,92 @@ export function DismissModal({ alert, isOpen, onClose }: Props) {
             <Stack gap={8} mt={6}>
               <Radio value="false-positive" label="False positive" description="The rule fired wrongly" />
               <Radio value="benign-true-positive" label="Benign true positive" description="Expected activity" />
+              <Radio value="true-positive" label="True positive" description="Handled without an incident" />
               <Radio
                 value="not-security"
                 label="Not security"
                 description="A compliance matter: confidentiality, integrity and availability are not affected"
               />
-              <Radio value="duplicate" label="Duplicate" description="Handled in another alert or incident" />
+              <Radio value="duplicate" label="Duplicate" description="Another alert is about the same" />
             </Stack>
           </Radio.Group>
+          {form.values.value === 'duplicate' ? (
+            <Select
+              label="Duplicate of"
+              data={others.items.filter(({ id }) => id !== alert.id).map(other => ({ value: other.id, label: `Alert ${other.number}: ${other.title}` }))}
+              description={others.hint}
+              limit={50}
+              required
+              searchable
+              {...form.getInputProps('duplicateOf')}
+            />
+          ) : null}
           <Select label="Responsibility" data={responsibilities} allowDeselect={false} {...form.getInputProps('responsibility')} />
           <Textarea label="Reason" description="How you know. Kept in the audit log." autosize minRows={3} required {...form.getInputProps('reason')} />
           <FormActions submit="Dismiss" isBusy={isBusy} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
+
+export function ReopenModal({ alert, onClose }: Omit<Props, 'isOpen'>) {
+  const { form, submit, isBusy } = useRouteForm(
+    'reopenAlert',
+    { reason: '' },
+    { around: () => ({ params: { id: alert.id } }), done: 'Alert reopened.', onDone: onClose },
+  )
+  return (
+    <Modal opened onClose={onClose} title="Reopen alert">
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <Text className="quiet">Takes the disposition back. The alert returns to the triage queue.</Text>
+          <FormProblem errors={form.errors} />
+          <Textarea label="Reason" description="What is new. Kept in the audit log." autosize minRows={3} required {...form.getInputProps('reason')} />
+          <FormActions submit="Reopen" isBusy={isBusy} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
+
+export function MoveModal({ alert, incident, onClose }: Omit<Props, 'isOpen'> & { incident: NonNullable<Alert['incident']> }) {
+  const open = useChoices<IncidentSummary>('incidents', { view: 'open' })
+  const { form, submit, isBusy } = useRouteForm(
+    'moveAlert',
+    { incidentId: '', reason: '' },
+    {
+      around: () => ({ params: { id: alert.id } }),
+      toBody: values => ({ reason: values.reason, incidentId: values.incidentId || null }),
+      done: 'Alert moved.',
+      onDone: onClose,
+    },
+  )
+  return (
+    <Modal opened onClose={onClose} title={`Move out of incident ${incident.number}`}>
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <Select
+            label="Move to"
+            data={[
+              { value: '', label: 'Triage queue' },
+              ...open.items.filter(({ id }) => id !== incident.id).map(({ id, number, title }) => ({ value: id, label: `Incident ${number}: ${title}` })),
+            ]}
+            description={open.hint}
+            allowDeselect={false}
+            searchable
+            {...form.getInputProps('incidentId')}
+          />
+          <Textarea
+            label="Reason"
+            description="Shown in the timelines of both incidents. Kept in the audit log."
+            autosize
+            minRows={3}
+            required
+            {...form.getInputProps('reason')}
+          />
+          <FormActions submit="Move" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

@@ -2,10 +2,12 @@ import { Anchor, Checkbox, Group, Modal, NumberInput, Select, Stack, Table, Text
 import { useDisclosure } from '@mantine/hooks'
 import type { Incident } from '@tocsin/api'
 import { useRecordForm } from '../forms.ts'
+import { Defanged } from '../parts/defanged.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay, useMayLead } from '../session.ts'
+import { MonitoringModal } from './transition-modal.tsx'
 
 const answers = ['unknown', 'no', 'yes']
 
@@ -15,7 +17,9 @@ export function FactsSection({ incident }: { incident: Incident }) {
   const rows: [string, React.ReactNode][] = [
     ['Opened', <Time key="opened" at={incident.openedAt} />],
     ...(incident.declaredAt ? ([['Declared', <Time key="declared" at={incident.declaredAt} />]] as [string, React.ReactNode][]) : []),
-    ...(incident.monitorUntil ? ([['Monitor until', `${incident.monitorUntil} UTC`]] as [string, React.ReactNode][]) : []),
+    ...(incident.monitorUntil || incident.status === 'recovered'
+      ? ([['Monitor until', <Monitoring key="monitoring" incident={incident} />]] as [string, React.ReactNode][])
+      : []),
     ...(incident.closedAt ? ([['Closed', <Time key="closed" at={incident.closedAt} />]] as [string, React.ReactNode][]) : []),
     ['Responsibility', incident.responsibility],
     ['Users affected', incident.approximateUsers === null ? 'Unknown' : `about ${incident.approximateUsers.toLocaleString('en')}`],
@@ -46,11 +50,28 @@ export function FactsSection({ incident }: { incident: Incident }) {
       </Table>
       {incident.summary ? (
         <Text p="md" size="sm" className="prewrap">
-          {incident.summary}
+          <Defanged text={incident.summary} />
         </Text>
       ) : null}
       {isEditing ? <FactsModal incident={incident} onClose={editing.close} /> : null}
     </Section>
+  )
+}
+
+/** Until when services are monitored, and a way to make that later. */
+function Monitoring({ incident }: { incident: Incident }) {
+  const [isExtending, extending] = useDisclosure()
+  const mayExtend = useMay('responder') && incident.status === 'recovered'
+  return (
+    <>
+      {incident.monitorUntil ? `${incident.monitorUntil} UTC` : 'Not monitored'}{' '}
+      {mayExtend ? (
+        <Anchor component="button" size="sm" onClick={extending.open}>
+          {incident.monitorUntil ? 'Extend' : 'Start'}
+        </Anchor>
+      ) : null}
+      {isExtending ? <MonitoringModal incident={incident} onClose={extending.close} /> : null}
+    </>
   )
 }
 

@@ -57,6 +57,13 @@ function IncidentView({ incident }: { incident: Incident }) {
       actions={<Actions incident={incident} />}
     >
       <Lifecycle incident={incident} />
+      {incident.nextActions
+        .flatMap(({ because }) => because)
+        .map(sentence => (
+          <Alert key={sentence} color="yellow">
+            {sentence}
+          </Alert>
+        ))}
       {isClosed ? <Alert color="gray">This incident is closed and read-only. Track remaining work under Follow-up actions.</Alert> : null}
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 8 }}>

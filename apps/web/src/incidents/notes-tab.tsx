@@ -2,6 +2,7 @@ import { Anchor, Button, Group, Paper, Stack, Text, Textarea } from '@mantine/co
 import type { Incident, Note } from '@tocsin/api'
 import { useEffect, useState } from 'react'
 import { useRecordForm, useRouteForm } from '../forms.ts'
+import { Markdown } from '../parts/defanged.tsx'
 import { Empty, FormProblem, LoadMore } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
@@ -79,12 +80,7 @@ function NoteView({ incident, note, canRespond }: { incident: Incident; note: No
           </Anchor>
         ) : null}
       </Group>
-      {isEditing ? (
-        <Correction incident={incident} note={note} onClose={() => setIsEditing(false)} />
-      ) : (
-        // biome-ignore lint/security/noDangerouslySetInnerHtml: the server renders and sanitises it (incidents/markdown.ts).
-        <div className="markdown" dangerouslySetInnerHTML={{ __html: note.html }} />
-      )}
+      {isEditing ? <Correction incident={incident} note={note} onClose={() => setIsEditing(false)} /> : <Markdown html={note.html} />}
     </Paper>
   )
 }

@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router'
 import type { Incident, TimelineEntry } from '@tocsin/api'
 import { useEffect, useState } from 'react'
 import { SeverityBadge } from '../parts/badges.tsx'
+import { Defanged } from '../parts/defanged.tsx'
 import { LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
@@ -59,11 +60,13 @@ export function TimelineTab({ incident }: { incident: Incident }) {
         {entries.map(entry => (
           <Timeline.Item key={entry.id} color={milestones.has(entry.type) ? 'ember' : 'gray'}>
             <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-              <strong>{entry.by}</strong> · {entry.sentence}
+              <strong>{entry.by}</strong> · <Defanged text={entry.sentence} />
             </Text>
             {entry.reason ? (
               <Paper p="sm" mt={6} className="prewrap">
-                <Text size="sm">{entry.reason}</Text>
+                <Text size="sm">
+                  <Defanged text={entry.reason} />
+                </Text>
               </Paper>
             ) : null}
             <Text size="xs" className="quiet" component="div" mt={2}>

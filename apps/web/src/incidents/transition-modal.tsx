@@ -1,4 +1,4 @@
-import { Alert, Modal, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { Alert, Checkbox, Modal, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import type { Incident, RouteName } from '@tocsin/api'
 import { useRecordForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
@@ -65,13 +65,18 @@ export function TransitionModal({
   const { form, submit, isBusy, newer } = useRecordForm(
     route,
     incident,
-    () => ({ reason: '', secureState: '', verification: '', monitorUntil: dayFromNow(14) }),
+    () => ({ reason: '', secureState: '', verification: '', monitorUntil: dayFromNow(14), isMonitored: true, noMonitoringReason: '' }),
     {
       around: () => ({ params: { id: incident.id } }),
       restsOn: ({ status, severity, class: kind, services, customers, monitorUntil }) => [status, severity, kind, services, customers, monitorUntil],
       toBody: values => ({
         reason: values.reason,
-        ...(isRecovery ? { secureState: values.secureState, verification: values.verification, monitorUntil: values.monitorUntil } : {}),
+        ...(isRecovery ? { secureState: values.secureState, verification: values.verification } : {}),
+        ...(!isRecovery
+          ? {}
+          : values.isMonitored
+            ? { monitorUntil: values.monitorUntil }
+            : { monitorUntil: null, noMonitoringReason: values.noMonitoringReason }),
       }),
       done: 'Kept in the audit log.',
       onDone: onClose,
@@ -112,10 +117,41 @@ export function TransitionModal({
                 {...form.getInputProps('secureState')}
               />
               <Textarea label="Verification" description="How it was verified" autosize minRows={2} required {...form.getInputProps('verification')} />
-              <TextInput label="Monitor until (UTC)" type="date" required {...form.getInputProps('monitorUntil')} />
+              <Checkbox
+                label="Monitor the services"
+                description="The lead is paged about alerts on them"
+                {...form.getInputProps('isMonitored', { type: 'checkbox' })}
+              />
+              {form.values.isMonitored ? (
+                <TextInput label="Monitor until (UTC)" type="date" required {...form.getInputProps('monitorUntil')} />
+              ) : (
+                <Textarea label="Why no monitoring period is needed" autosize minRows={2} required {...form.getInputProps('noMonitoringReason')} />
+              )}
             </>
           ) : null}
           <FormActions submit={button} isBusy={isBusy} isBlocked={blockedBy.length > 0} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
+
+/** A later end of the monitoring period, with the reason. */
+export function MonitoringModal({ incident, onClose }: { incident: Incident; onClose: () => void }) {
+  const { form, submit, isBusy, newer } = useRecordForm('extendMonitoring', incident, () => ({ reason: '', monitorUntil: dayFromNow(14) }), {
+    around: () => ({ params: { id: incident.id } }),
+    restsOn: ({ status, monitorUntil }) => [status, monitorUntil],
+    done: 'Monitoring period extended.',
+    onDone: onClose,
+  })
+  return (
+    <Modal opened onClose={onClose} title={incident.monitorUntil ? 'Extend monitoring period' : 'Start monitoring period'}>
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <FormProblem errors={form.errors} newer={newer} />
+          <TextInput label="Monitor until (UTC)" type="date" required {...form.getInputProps('monitorUntil')} />
+          <Textarea label="Reason" description="Kept in the audit log." autosize minRows={3} required {...form.getInputProps('reason')} />
+          <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
     </Modal>

@@ -9,6 +9,7 @@ interface Chunk<T> {
 }
 
 type ListName =
+  | 'alertOccurrences'
   | 'alerts'
   | 'deadLetters'
   | 'detectionRules'

@@ -64,6 +64,7 @@ const incidentSteps: Steps = {
   'incident.contained': (records, entry, data) => transition(records, entry, data, { monitorUntil: null }),
   'incident.eradicated': transition,
   'incident.recovered': (records, entry, data) => transition(records, entry, data, { monitorUntil: data.monitorUntil }),
+  'incident.monitoring-extended': (records, entry, { monitorUntil }) => records.of(entry).set(entry, { monitorUntil }),
   'incident.closed': (records, entry, data) => transition(records, entry, data, { closedAt: instant(entry.at) }),
   'incident.reopened': (records, entry, data) => transition(records, entry, data, { closedAt: null }),
 }

@@ -1,4 +1,4 @@
-import type { AlertmanagerPayload, Severity } from '@tocsin/api'
+import { type AlertmanagerPayload, observablesOf, type Severity } from '@tocsin/api'
 import type { z } from 'zod'
 import type { IncomingAlert } from '../../alerts/index.ts'
 import type { Instant } from '../../kernel/clock.ts'
@@ -35,7 +35,7 @@ const severityOf: Readonly<Record<string, Severity>> = {
 export function fromAlertmanager(alert: Payload['alerts'][number], payload: Payload): Omit<IncomingAlert, 'serviceId'> {
   const { labels, annotations } = alert
   const fit = new Fit()
-  const fitted = {
+  const described = {
     title: fit.title(annotations.summary || annotations.title || labels.alertname || 'Unnamed alert'),
     severity: severityOf[(labels.severity ?? '').toLowerCase()] ?? 'medium',
     dedupKey: fitKey(alert.fingerprint),
@@ -48,14 +48,15 @@ export function fromAlertmanager(alert: Payload['alerts'][number], payload: Payl
       { url: alert.panelURL, text: 'Panel' },
       { url: payload.externalURL, text: payload.version === '1' ? 'Grafana' : 'Alertmanager' },
     ]),
-    observables: observablesOf(labels, fit),
+    observables: labeled(labels, fit),
     occurredAt: fitInstant(alert.startsAt),
   }
-  return { ...fitted, description: fit.describe(annotations.description || annotations.message || '') }
+  const alerted = { ...described, description: fit.describe(annotations.description || annotations.message || '') }
+  return { ...alerted, observables: observablesOf(alerted) }
 }
 
 /** What labels are by convention: the host and the address that an alert is about. */
-function observablesOf(labels: Readonly<Record<string, string>>, fit: Fit): IncomingAlert['observables'] {
+function labeled(labels: Readonly<Record<string, string>>, fit: Fit): IncomingAlert['observables'] {
   const address = labels.src_ip ?? labels.client_ip ?? ''
   return [
     ...fit.observable('host', labels.host ?? labels.hostname ?? labels.instance ?? ''),

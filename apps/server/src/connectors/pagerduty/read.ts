@@ -1,4 +1,4 @@
-import type { PagerDutyEvent, Severity } from '@tocsin/api'
+import { observablesOf, type PagerDutyEvent, type Severity } from '@tocsin/api'
 import type { z } from 'zod'
 import type { IncomingAlert } from '../../alerts/index.ts'
 import { Fit, fitInstant, fitKey } from '../fit.ts'
@@ -51,7 +51,8 @@ function raisedBy(event: Event, payload: NonNullable<Event['payload']>): EventRe
     occurredAt: fitInstant(payload.timestamp),
   }
   const description = fit.describe(payload.custom_details === undefined ? '' : details(payload.custom_details))
-  return { alert: { ...fitted, description }, services: [payload.component, payload.group].filter(name => name !== undefined) }
+  const alert = { ...fitted, description }
+  return { alert: { ...alert, observables: observablesOf(alert) }, services: [payload.component, payload.group].filter(name => name !== undefined) }
 }
 
 function details(custom: unknown): string {
