@@ -35,10 +35,10 @@ test('on a phone an incident is restricted, its suspects are named, people are p
   await page.getByText('restricted · Amber Falcon').waitFor()
 
   await page.getByRole('tab', { name: 'Scope' }).click()
-  await page.getByRole('textbox', { name: 'Add suspect' }).click()
+  await page.getByPlaceholder('Add suspect').click()
   await page.getByRole('option', { name: 'Sam Suspect' }).click()
   await page.getByRole('region', { name: 'Suspects' }).getByText('Sam Suspect').waitFor()
-  await page.getByRole('textbox', { name: 'People to page' }).click()
+  await page.getByPlaceholder('People to page').click()
   await page.getByRole('option', { name: 'Cleo Colleague' }).click()
   await page.keyboard.press('Escape')
   await page.getByRole('button', { name: 'Page', exact: true }).click()

@@ -1,5 +1,6 @@
 import { text as textOf } from 'node:stream/consumers'
 import { digest, verifyExport } from '@tocsin/merkle'
+import { sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { refusal } from '../../test/refusal.ts'
@@ -149,7 +150,7 @@ describe.concurrent('the export of the whole journal', () => {
     const { document, entries } = z.object({ document: z.unknown(), entries: Exported.shape.entries }).parse(JSON.parse(text))
     for (const markdown of ['one', 'two', 'three']) await lead.call('addNote', { params, body: { markdown } })
     await world.settle()
-    const later = await exportJournal(database, sealer, 'all', document, entries.at(-1)?.header.subject.id ?? '')
+    const later = await exportJournal(database, sealer, 'all', document, entries.at(-1)?.header.subject.id ?? '', sql`true`)
     expect(verifyExport(await textOf(later ?? expect.fail()), sealer.key)).toMatchObject({ problems: [], isComplete: true, treeSize: entries.length })
   })
 

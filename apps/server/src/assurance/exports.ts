@@ -47,7 +47,7 @@ export async function exportIncident(
   })
 }
 
-/** The whole journal in one file that proves itself, and names the incidents that are missing from the tables. */
+/** The whole journal, without the bodies that the caller may not see, in one file that proves itself and names the incidents that are missing from the tables. */
 export async function exportWholeJournal(context: AppContext, caller: Caller): Promise<Readable> {
   const exportId = newId()
   const missing = await allMissing(context.database.reader())

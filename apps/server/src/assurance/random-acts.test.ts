@@ -98,6 +98,10 @@ const acts: readonly Act[] = [
   },
   async ({ personIds }, chosen) =>
     chosen.call('setMembers', { params: chosen.params, body: { version: await version(chosen), personIds: [chosen.of(personIds), chosen.of(personIds, 1)] } }),
+  async ({ personIds }, chosen) =>
+    chosen.call('setSuspects', { params: chosen.params, body: { version: await version(chosen), personIds: chosen.of([[], [chosen.of(personIds)]]) } }),
+  async ({ personIds }, chosen) => chosen.call('pageIncident', { params: chosen.params, body: { personIds: [chosen.of(personIds)] } }),
+  (_, { call, params }) => call('breakGlass', { params, body: { reason } }),
   async ({ customerIds }, chosen) => {
     const { customers } = await current(chosen)
     const kept = chosen.of([customers, [], customers.slice(1)]).map(({ id, basis }) => ({ id, basis }))

@@ -160,6 +160,7 @@ describe('the rows of an incident that everything happened to', () => {
       [sql`delete from messages where purpose = 'notice'`, 'notice', 'to'],
       [sql`delete from incident_customers`, 'incident', 'customers'],
       [sql`delete from incident_members`, 'incident', 'memberIds'],
+      [sql`insert into incident_suspects select ${id}, id, id, now() from people limit 1`, 'incident', 'suspectIds'],
       [sql`insert into tasks (id, incident_id, title) values (gen_random_uuid(), ${id}, 'Never added')`, 'task', null],
     ] as const) {
       await run(world, statement)

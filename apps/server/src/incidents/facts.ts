@@ -9,7 +9,7 @@ import { withdrawAnswers } from '../kernel/idempotency.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
 import { assertSecondPerson } from '../notify/index.ts'
-import { redactPages } from '../paging/index.ts'
+import { endRota, redactPages } from '../paging/index.ts'
 import { definitionOf } from './classes.ts'
 import { newCodename } from './codenames.ts'
 import {
@@ -24,7 +24,7 @@ import {
   saveIncident,
 } from './incident.ts'
 import { cancelEmergencyAccess, suspectsOf } from './need-to-know.ts'
-import { watchForLead } from './scope.ts'
+import { besidesLead, watchForLead } from './scope.ts'
 import { assessSeverity, criteriaVersion } from './severity.ts'
 import { incidentMembers, incidents } from './tables.ts'
 import type { DeclarationEffects } from './transitions.ts'
@@ -76,6 +76,7 @@ export async function changeIncident(
   if (change.isRestricted === true && caller.actor.kind !== 'key')
     await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId }).onConflictDoNothing()
   if (change.isRestricted !== undefined) await markRecords(tx, [id], { isRestricted: change.isRestricted })
+  if (isHidden) await endRota(tx, context, caller.actor, id, besidesLead(saved))
   if (saved.isRestricted && (isHidden || change.codename !== undefined)) await redactPages(tx, saved)
   if (isHidden) await withdrawAnswers(tx)
   await record(tx, {

@@ -36,7 +36,7 @@ export function assertMayRestrict(caller: Caller, isRestricted: boolean | undefi
 }
 
 /** True for the lead of an incident, and for everybody with the role lead or above. */
-export const mayLead = (caller: Caller, incident: Pick<IncidentRow, 'leadId'>): boolean =>
+const mayLead = (caller: Caller, incident: Pick<IncidentRow, 'leadId'>): boolean =>
   includesRole(caller.role, 'lead') || (caller.actor.kind === 'person' && incident.leadId === caller.personId)
 
 /** @throws AppProblem forbidden unless the caller leads the incident or has the role lead or above; `what` begins the sentence */

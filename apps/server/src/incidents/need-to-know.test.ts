@@ -268,6 +268,8 @@ describe('a suspect', () => {
       await byKey('incidents', { query: { view: 'all' } }),
       await byKey('journal', { query: { limit: 200 } }),
     ]
+    const whole = await (await suspect.call.raw('exportJournal', {})).text()
+    for (const text of [secret, 'Amber Falcon']) expect(whole).not.toContain(text)
     for (const text of [secret, 'Amber Falcon', id, 'suspects-set']) expect(JSON.stringify(shown)).not.toContain(text)
     expect((await suspect.call('counters')).openIncidents).toBe(before.openIncidents)
     expect(world.takeMails().filter(mail => mail.to === suspect.email && /incident|restricted/i.test(mail.subject))).toEqual([])
@@ -340,12 +342,37 @@ describe('restricting', () => {
     await reporter.call('changeIncident', { params: { id }, body: { version, isRestricted: true, codename: 'Amber Falcon', reason: 'It is one of us.' } })
     await world.settle()
     expect(pagesTo(world, administrator, reporter).map(mail => mail.subject)).toEqual(['[CRITICAL] Incident 1 (restricted: Amber Falcon) has no lead'])
-    // Who was paged before it was restricted may still answer, and leads it.
-    await security.primary.call('acknowledgePage', { params: { id: (await security.primary.call('pages')).items[0]?.id ?? '' } })
-    await world.settle()
-    expect((await reporter.call('incident', { params: { id } })).lead).toMatchObject({ id: security.primary.id })
+    // Who was paged by rota before it was restricted does not come to lead it, nor to see it, by an answer now.
+    const [page] = (await security.primary.call('myPages')).items
+    expect(page).toMatchObject({ state: 'resolved', title: expect.stringContaining('Incident 1') })
+    await security.primary.call('acknowledgePage', { params: { id: page?.id ?? '' } })
     await world.advance({ hours: 1 })
-    expect(pagesTo(world, administrator)).toEqual([])
+    expect((await reporter.call('incident', { params: { id } })).lead).toBeNull()
+    expect(pagesTo(world, ...security.members)).toEqual([])
+    await expect(security.primary.call('incident', { params: { id } })).rejects.toMatchObject(refusal('not-found'))
+  })
+
+  test('takes what its lead is paged about from the rota, and loses none of it', async ({ world }) => {
+    const { lead, service, security, engineering } = await billing(world)
+    const administrator = await world.person('administrator')
+    const owner = await world.person('responder', 'Olga')
+    const { id } = await security.primary.call('openIncident', { body: { title: secret, reason: 'Seen.', serviceIds: [service.id] } })
+    let { params, version } = await at(lead, id)
+    await lead.call('assignRole', { params: { id, role: 'owner' }, body: { version, personId: owner.id } })
+    const child = await lead.call('openIncident', { body: { title: 'Another', reason: 'Seen.' } })
+    ;({ params, version } = await at(lead, id))
+    await lead.call('makeParent', { params, body: { version, reason: 'One cause.', incidentIds: [child.id] } })
+    ;({ params, version } = await at(lead, id))
+    await lead.call('changeIncident', { params, body: { version, isRestricted: true, codename: 'Amber Falcon', reason: 'It is one of us.' } })
+    await world.settle()
+    world.takeMails()
+    const all = [lead, owner, administrator, ...security.members, ...engineering.members]
+    await world.advance({ minutes: 11 })
+    expect(pagesTo(world, ...all).map(mail => mail.to)).toEqual([owner.email])
+    await world.advance({ hours: 2 })
+    const told = pagesTo(world, ...all)
+    expect(new Set(told.map(mail => mail.to))).toEqual(new Set([owner.email, administrator.email]))
+    expect(JSON.stringify(told)).not.toContain(secret)
   })
 })
 

@@ -1,5 +1,5 @@
 import type { Reference } from '@tocsin/api'
-import { and, eq, inArray, sql } from 'drizzle-orm'
+import { and, eq, inArray, notInArray, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, assertPeople, assertResponders, type Caller, people } from '../access/index.ts'
 import { type NewEntry, record, recordAll, system } from '../journal/index.ts'
@@ -54,9 +54,9 @@ export async function setSuspects(
   const added = personIds.filter(personId => before.every(one => one.id !== personId))
   if (added.length === 0 && before.length === personIds.length) return
   await assertPeople(tx, added, 'personIds')
-  await tx.db.delete(incidentSuspects).where(eq(incidentSuspects.incidentId, id))
-  if (personIds.length > 0)
-    await tx.db.insert(incidentSuspects).values(personIds.map(personId => ({ incidentId: id, personId, namedById: caller.personId, namedAt: tx.now })))
+  await tx.db.delete(incidentSuspects).where(and(eq(incidentSuspects.incidentId, id), notInArray(incidentSuspects.personId, personIds)))
+  if (added.length > 0)
+    await tx.db.insert(incidentSuspects).values(added.map(personId => ({ incidentId: id, personId, namedById: caller.personId, namedAt: tx.now })))
   await record(tx, {
     ...{ actor: caller.actor, type: 'incident.suspects-set', subject: { kind: 'incident', id }, within: id },
     data: { suspects: await suspectsOf(tx, id), before: { suspects: before } },

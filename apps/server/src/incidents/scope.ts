@@ -135,6 +135,11 @@ export async function watchForLead(tx: Tx, context: AppContext, incident: Incide
   })
 }
 
+/** Who is paged about a restricted incident when its lead does not answer. */
+export const besidesLead = ({ ownerId, communicationsId, executiveId }: IncidentRow): string[] => [
+  ...new Set([ownerId, communicationsId, executiveId].flatMap(id => id ?? [])),
+]
+
 /** What the lead of an incident is paged about. */
 interface LeadPage {
   readonly topic: string
@@ -158,8 +163,7 @@ export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRo
     severity: 'critical',
   } as const
   if (incident.isRestricted) {
-    const personIds = [incident.ownerId, incident.communicationsId, incident.executiveId].flatMap(id => id ?? [])
-    return pagePeople(tx, context, { ...about, personIds: [...new Set(personIds)] })
+    return pagePeople(tx, context, { ...about, personIds: besidesLead(incident) })
   }
   const [service] = await tx.db
     .select({ teamId: services.securityTeamId })

@@ -125,7 +125,8 @@ test('saving teams, services, customers, schedules, policies and people as they 
     await admin.call('saveService', { body: { ...facts, securityTeamId: securityTeam.id, engineeringTeamId: engineeringTeam.id } })
     const { services, isDemo: __, ...terms } = kept
     await admin.call('saveCustomer', { body: { ...terms, serviceIds: services.map(each => each.id) } })
-    await admin.call('savePolicy', { params: { id }, body: policy })
+    const { teamId: ___, ...saved } = policy
+    await admin.call('savePolicy', { params: { id }, body: saved })
     await admin.call('saveSchedule', { params: { id }, body: schedule })
     await admin.call('saveTeamOnCall', { params: { id }, body: settings })
     await admin.call('changePerson', { params: { id: primary.id }, body: { role: 'responder', isActive: true } })

@@ -234,7 +234,7 @@ export async function exportJournal(
   entryIds: readonly string[] | 'all',
   document: unknown,
   exportId: string,
-  shown: SQL = sql`true`,
+  shown: SQL,
 ): Promise<AsyncGenerator<string> | undefined> {
   const reader = database.reader()
   const exported = await leafOf(reader, exportId)

@@ -16,7 +16,7 @@ import { type Audits, escalationAudits, pingHeartbeatUrl, runWatchdog, scheduleW
 
 export { openAnswerDesk } from './answers.ts'
 export { heartbeatSettings } from './heartbeat-settings.ts'
-export { acknowledgePagesAbout, movePagesInto, movePagesOut, pagePeople, pageTeam, redactPages, resolvePagesAbout, takePagesFrom } from './pages.ts'
+export { acknowledgePagesAbout, endRota, movePagesInto, movePagesOut, pagePeople, pageTeam, redactPages, resolvePagesAbout, takePagesFrom } from './pages.ts'
 export { listPolicies, savePolicy } from './policies.ts'
 export { countUnacknowledged } from './read-pages.ts'
 export { saveTeamOnCall, setUpOnCall } from './settings.ts'

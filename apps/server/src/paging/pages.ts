@@ -1,5 +1,6 @@
 import type { Severity } from '@tocsin/api'
-import { and, eq, exists, inArray, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, exists, gt, inArray, isNotNull, isNull, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, assertResponders, type Caller, findPerson, people } from '../access/index.ts'
 import { type Actor, lastDoneByPeople, markAs, markRecords, record, recordAll, system } from '../journal/index.ts'
@@ -372,6 +373,33 @@ export async function redactPages(tx: Tx, incident: { readonly id: string; reado
     .update(pages)
     .set({ title: `${restrictedName(incident)} needs a response`, summary: restrictedSummary, isNeutral: true })
     .where(and(eq(pages.withinId, incident.id), inArray(pages.state, ['triggered', 'exhausted', 'acknowledged'])))
+}
+
+/** What the key of a page about an incident says besides whom it pages. */
+const aboutOf = (key: SQLWrapper) => sql`substr(${key}, strpos(${key}, ' '))`
+
+/**
+ * An incident is restricted: its own pages go to nobody by rota any more. Those that asked a team to respond are over; what its lead is paged about goes on, to
+ * these people in the place of the team.
+ */
+export async function endRota(tx: Tx, context: AppContext, actor: Actor, incidentId: string, personIds: readonly string[]): Promise<void> {
+  const byRota = and(eq(pages.subjectId, incidentId), isNotNull(pages.teamId))
+  const other = alias(pages, 'other')
+  // Of several about the same, one goes on.
+  const isSame = and(eq(other.subjectId, pages.subjectId), eq(other.state, 'triggered'), eq(aboutOf(other.key), aboutOf(pages.key)))
+  const isLater = or(isNull(other.teamId), gt(other.id, pages.id))
+  const isSuperseded = exists(tx.db.select({ id: other.id }).from(other).where(and(isSame, isLater)))
+  await resolvePages(tx, context, actor, and(byRota, or(sql`${aboutOf(pages.key)} = ${` ${incidentId} `}`, isSuperseded)))
+  await tx.db
+    .update(pages)
+    .set({
+      teamId: null,
+      personIds: [...personIds],
+      key: sql`'people' || ${aboutOf(pages.key)}`,
+      progress: null,
+      levelIndex: sql`least(${pages.levelIndex}, 0)`,
+    })
+    .where(and(byRota, eq(pages.state, 'triggered')))
 }
 
 /**
