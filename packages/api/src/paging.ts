@@ -65,6 +65,7 @@ export const Page = z
     subject: z.object({ kind: z.enum(['alert', 'incident', 'drill', 'system']), id: Id }),
     state: z.enum(pageStates),
     urgency: Urgency,
+    level: z.int().describe('How often it has escalated; send it with `escalate`, which is refused if it has escalated since'),
     policy: z.string().nullable().describe('The escalation policy; null if everyone in the team is paged'),
     isDrill: z.boolean(),
     acknowledgedBy: z.string().nullable(),
@@ -130,6 +131,7 @@ const PageView = z.object({
   summary: z.string(),
   severity: Severity,
   state: z.enum(pageStates),
+  levels: z.array(z.int()).describe('How often each page of the link has escalated; send them with `escalate`'),
   you: z.string(),
   acknowledgedBy: z.string().nullable(),
   acknowledgedAt: At.nullable(),
@@ -281,9 +283,10 @@ export const pagingRoutes = {
   escalatePage: route({
     method: 'POST',
     path: '/api/v1/pages/{id}/escalate',
-    summary: 'Escalate a page to the next level now',
+    summary: 'Escalate a page to the next level now; 409 if it has escalated since it was read',
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
+    body: z.object({ level: z.int().describe('The `level` of the page that was read') }),
     reply: Page,
   }),
   addResponders: route({
@@ -342,9 +345,11 @@ export const pagingRoutes = {
   escalateByLink: route({
     method: 'POST',
     path: '/api/v1/page-links/escalate',
-    summary: 'Escalate a page by its private link',
+    summary: 'Escalate a page by its private link; 409 if it has escalated since it was sent, or since it was viewed',
     access: open('requires the signed link sent to the person paged'),
-    body: PageLink,
+    body: PageLink.extend({
+      levels: z.array(z.int()).max(10_000).optional().describe('The `levels` of the view; omit to mean those that the link was sent for'),
+    }),
     reply: PageView,
   }),
   snoozeByLink: route({

@@ -40,8 +40,11 @@ export const alertEvents = [
     version: 1,
     subject: 'alert',
     within: 'either',
-    /** `severity` and `before`: where the repetition was more severe than the alert had been. */
-    data: z.strictObject({ count: Count, severity: Severity.optional(), before: z.strictObject({ severity: Severity }).optional(), ...Occurred }),
+    /** `severity`, `title` and `before`: where the repetition was more severe than the alert had been. */
+    data: z.strictObject({
+      ...{ count: Count, severity: Severity.optional(), title: z.string().optional(), ...Occurred },
+      before: z.strictObject({ severity: Severity, title: z.string().optional() }).optional(),
+    }),
     sentence: ({ data: { count, severity, before } }) =>
       `Alert received again: ${count} occurrences${severity && before ? `; severity raised from ${before.severity} to ${severity}` : ''}`,
   }),
@@ -202,8 +205,23 @@ export const alertEvents = [
     version: 1,
     subject: 'integration',
     within: 'none',
-    data: z.strictObject({ kind: z.enum(['alertmanager', 'pagerduty']), name: z.string(), serviceId: Id.nullable() }),
+    data: z.strictObject({
+      ...{ kind: z.enum(['alertmanager', 'pagerduty']), name: z.string(), serviceId: Id.nullable() },
+      severities: z.record(z.string(), Severity).optional(),
+    }),
     sentence: ({ data }) => `Added integration ${data.name}`,
+  }),
+  event({
+    type: 'integration.changed',
+    version: 1,
+    subject: 'integration',
+    within: 'none',
+    data: z.strictObject({
+      name: z.string(),
+      severities: z.record(z.string(), Severity),
+      before: z.strictObject({ severities: z.record(z.string(), Severity) }),
+    }),
+    sentence: ({ data }) => `Changed the severities of integration ${data.name}`,
   }),
   event({
     type: 'integration.revoked',

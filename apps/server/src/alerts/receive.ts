@@ -9,7 +9,7 @@ import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
 import { defang, storable } from '../kernel/text.ts'
-import { pageTeam, resolvePagesAbout } from '../paging/index.ts'
+import { pageTeam, type Rise, raisePages, resolvePagesAbout } from '../paging/index.ts'
 import { matches, reasonOfSilence, silence, silencesNow } from './silences.ts'
 import { alerts } from './tables.ts'
 
@@ -38,6 +38,14 @@ export interface Received {
   readonly count: number
 }
 
+/** There is nobody to page about an alert that names no service. */
+const noTeamAlarm = {
+  key: 'no-security-team',
+  title: 'An alert could not be paged: there is no security team',
+  summary:
+    'An alert that names no service goes to the security team, and there is none. The alert is in the triage queue. Add a security team under People, and set up its on-call schedule.',
+}
+
 /** The severity at which an alert that names no service pages the security team. */
 const pageFromWithoutService: Severity = 'high'
 /** A page says so much of an alert's description; the rest is read in Tocsin. */
@@ -45,7 +53,7 @@ const maxDescription = 1_500
 
 /**
  * Stores a batch of alerts, whole or not at all. One with the key of an open alert raises that one's count, and its severity where
- * it is more severe, never less. A new alert at or above its service's threshold pages the security team; so does one that rises to it and has not paged.
+ * it is more severe, never less. A new alert at or above its service's threshold pages the security team; so does one that rises to it, and one that has paged pages again when it rises.
  * @param scope within what dedup keys are compared.
  * @returns one answer for each alert given, in order.
  */
@@ -110,8 +118,8 @@ const stored = {
   silencedById: alerts.silencedById,
 }
 type Row = Pick<typeof alerts.$inferSelect, keyof typeof stored>
-/** `severityBefore`: of an alert that the batch has made more severe. */
-type Stored = Row & { isNew: boolean; severityBefore?: Severity }
+/** `before`: what an alert was that the batch has made more severe. */
+type Stored = Row & { isNew: boolean; before?: { readonly severity: Severity; readonly title: string } }
 
 /** A few statements for the whole batch: counts and severities of open alerts are raised, the rest is new. Rows are in the order of the groups. */
 async function store(tx: Tx, scope: string, groups: readonly Group[], isDemo: boolean): Promise<Stored[]> {
@@ -179,22 +187,26 @@ async function countUp(tx: Tx, scope: string, groups: readonly Group[]): Promise
   )
 }
 
-/** Makes those that are repeated as more severe than they are more severe; their rows are locked since they were counted up. One statement for all of them. */
+/**
+ * Makes those that are repeated as more severe than they are more severe, with the title that says so; their rows are locked since they were counted up. One
+ * statement for all of them.
+ */
 async function raise(tx: Tx, groups: readonly Group[], rows: readonly Stored[]): Promise<Stored[]> {
-  const given = new Map(groups.map(({ alert }) => [alert.dedupKey, alert.severity]))
-  const severityOf = (row: Stored) => (row.isNew || row.dedupKey === null ? undefined : given.get(row.dedupKey))
+  const given = new Map(groups.map(({ alert }) => [alert.dedupKey, alert]))
   const raised = rows.map(row => {
-    const severity = severityOf(row)
-    return severity === undefined || isAtLeast(row.severity, severity) ? row : { ...row, severity, severityBefore: row.severity }
+    const repeated = row.isNew || row.dedupKey === null ? undefined : given.get(row.dedupKey)
+    if (repeated === undefined || isAtLeast(row.severity, repeated.severity)) return row
+    return { ...row, severity: repeated.severity, title: oneLine(repeated.title), before: { severity: row.severity, title: row.title } }
   })
-  const risen = raised.filter(row => row.severityBefore !== undefined)
+  const risen = raised.filter(row => row.before !== undefined)
   if (risen.length === 0) return raised
   const ids = sql.param(risen.map(row => row.id))
   const severities = sql.param(risen.map(row => row.severity))
+  const titles = sql.param(risen.map(row => row.title))
   await tx.db
     .update(alerts)
-    .set({ severity: sql`risen.severity` })
-    .from(sql`unnest(${ids}::uuid[], ${severities}::text[]) as risen(id, severity)`)
+    .set({ severity: sql`risen.severity`, title: sql`risen.title` })
+    .from(sql`unnest(${ids}::uuid[], ${severities}::text[], ${titles}::text[]) as risen(id, severity, title)`)
     .where(sql`${alerts.id} = risen.id`)
   return raised
 }
@@ -227,15 +239,20 @@ async function announce(
       ...{ actor, type: 'alert.repeated' as const, subject: { kind: 'alert' as const, id: row.id }, within: row.incidentId },
       data: {
         ...{ count: row.count, occurredAt: sources.get(row.id)?.occurredAt },
-        ...(row.severityBefore === undefined ? {} : { severity: row.severity, before: { severity: row.severityBefore } }),
+        ...(row.before === undefined ? {} : riseOf(row, row.before)),
       },
     })),
   ])
   acceptedAlerts(context.metrics).inc({ result: 'new' }, fresh.length)
   acceptedAlerts(context.metrics).inc({ result: 'repeated' }, repeated.length)
-  // Whoever works on one that has paged, or on its incident, sees it rise.
-  const risen = repeated.filter(row => row.severityBefore !== undefined && !row.hasPaged && (row.status === 'open' || row.status === 'acknowledged'))
+  // Whoever works on its incident sees it rise.
+  const risen = repeated.filter(row => row.before !== undefined && (row.status === 'open' || row.status === 'acknowledged'))
   if (fresh.length + risen.length > 0) await pageFor(tx, context, actor, [...fresh, ...risen], id => sources.get(id)?.page)
+}
+
+/** A rise, as its entry has it: the title only where that is another one. */
+function riseOf({ severity, title }: Row, before: { readonly severity: Severity; readonly title: string }) {
+  return title === before.title ? { severity, before: { severity: before.severity } } : { severity, title, before }
 }
 
 /** A silence is over: alerts that it suppressed, and that nobody has acknowledged meanwhile, page now; what holds them from then on is another silence. */
@@ -270,6 +287,7 @@ async function pageFor(
   const serviceIds = [...new Set(due.map(row => row.serviceId).filter(id => id !== null))]
   const known = serviceIds.length === 0 ? [] : await tx.db.select().from(services).where(inArray(services.id, serviceIds))
   const byId = new Map(known.map(service => [service.id, service]))
+  const risen: Rise[] = []
   for (const alert of due) {
     const service = alert.serviceId === null ? undefined : byId.get(alert.serviceId)
     if (!isAtLeast(alert.severity, service?.pageFrom ?? pageFromWithoutService)) continue
@@ -281,24 +299,29 @@ async function pageFor(
       continue
     }
     const teamId = service?.securityTeamId ?? (await firstSecurityTeam(tx))
-    // Without any security team nobody can be paged yet: the alert is in the triage queue, and the UI says that paging is not set up.
-    if (teamId === undefined) continue
+    // Without any security team the administrators are told once: paging is not set up.
+    if (teamId === undefined) {
+      await context.alarms.raise(tx, noTeamAlarm)
+      continue
+    }
     const full = alert.kind === 'report' ? defang(alert.description) : alert.description
     const description = full.length > maxDescription ? `${storable(full, maxDescription)}…` : full
     const where = service ? `${service.name}: ` : ''
-    await pageTeam(tx, context, {
-      teamId,
-      subject: { kind: 'alert', id: alert.id },
+    const said = {
       title: page?.title ?? `${where}${alert.title}`,
       summary:
         page?.summary ??
         `${alert.kind === 'report' ? 'Reported by a user' : `Alert from ${alert.source}`}: ${alert.title}\nSeverity ${alert.severity}${service ? `, service ${service.name}` : ''}\n\n${description}`.trim(),
       severity: alert.severity,
-      serviceId: alert.serviceId,
-      isDemo: alert.isDemo,
-    })
+    }
+    if (alert.hasPaged) {
+      risen.push({ ...said, subjectId: alert.id })
+      continue
+    }
+    await pageTeam(tx, context, { ...said, teamId, subject: { kind: 'alert', id: alert.id }, serviceId: alert.serviceId, isDemo: alert.isDemo })
     await tx.db.update(alerts).set({ hasPaged: true, silencedById: null }).where(eq(alerts.id, alert.id))
   }
+  await raisePages(tx, context, risen)
 }
 
 /**

@@ -16,7 +16,7 @@ import { type Audits, escalationAudits, pingHeartbeatUrl, runWatchdog, scheduleW
 
 export { openAnswerDesk } from './answers.ts'
 export { heartbeatSettings } from './heartbeat-settings.ts'
-export { acknowledgePagesAbout, movePagesInto, pageTeam, redactPages, resolvePagesAbout } from './pages.ts'
+export { acknowledgePagesAbout, movePagesInto, pageTeam, type Rise, raisePages, redactPages, resolvePagesAbout } from './pages.ts'
 export { listPolicies, savePolicy } from './policies.ts'
 export { countUnacknowledged } from './read-pages.ts'
 export { saveTeamOnCall, setUpOnCall } from './settings.ts'

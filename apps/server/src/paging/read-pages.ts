@@ -11,6 +11,7 @@ import { notFound } from '../kernel/problems.ts'
 import { messages } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
 import { accountsThatAcknowledged } from './acknowledgers.ts'
+import { levelOf } from './escalation.ts'
 import { routePage } from './policies.ts'
 import { pageNotifications, pages, policies, unacknowledged } from './tables.ts'
 import { maySeePage } from './visibility.ts'
@@ -144,6 +145,7 @@ async function pageViews(reader: Reader, rows: readonly PageData[]): Promise<Pag
     subject: { kind: page.subjectKind, id: page.subjectId },
     state: page.state,
     urgency: page.urgency,
+    level: levelOf(page),
     policy: routePage(page.teamId === null ? undefined : settings.get(page.teamId), known, page).saved?.name ?? null,
     isDrill: page.subjectKind === 'drill',
     acknowledgedBy: accounts.get(page.id) ?? acknowledgedBy,

@@ -21,7 +21,9 @@ const person = () =>
 const Progress = z.object({
   round: z.number(),
   passed: z.array(z.string()).readonly(),
-  /** No level had anyone to page, so that the fallback was paged in the end: once. */
+  /** Somebody who can answer was paged by a level, or a channel of a team. */
+  hasReached: z.boolean().optional(),
+  /** No level had anyone to page, or somebody passed it on after the last one, so that the fallback was paged: once. */
   isFallbackPaged: z.boolean().optional(),
 })
 
@@ -65,7 +67,7 @@ export const pages = table(
     key: text('key').notNull(),
     /** Somebody who is paged before the team: then the page starts at the level before the first. */
     firstPersonId: uuid('first_person_id').references(() => people.id),
-    /** How many levels have been paged since it began, or began anew; -1 where somebody is paged before the first. */
+    /** How often it has escalated, ever: what a press of “Escalate” is about. -1 where somebody is to be paged before the first level. */
     levelIndex: integer('level_index').notNull().default(0),
     /** Where that is in the policy; null before the first level, and for pages that an earlier version opened. */
     progress: json('progress', Progress, null),
