@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Line, PageQuery, pageOf, Reference, Responsibility, Severity, Text } from './common.ts'
+import { At, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Severity, Text } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 export const observableKinds = ['ipv4-addr', 'ipv6-addr', 'domain-name', 'url', 'email-addr', 'file-hash', 'host', 'user-account', 'process', 'other'] as const
@@ -26,6 +26,7 @@ export const AlertInput = z
     links: z.array(Link).max(20, 'must have at most 20 links').default([]),
     description: z.string().trim().max(20_000).default(''),
     observables: z.array(Observable).max(100, 'must have at most 100 observables').default([]),
+    isExercise: IsExercise,
   })
   .meta({ id: 'AlertInput' })
 export type AlertInput = z.output<typeof AlertInput>
@@ -66,6 +67,7 @@ export const Alert = z
       .nullable(),
     incident: z.object({ id: Id, number: z.number() }).nullable(),
     isDemo: z.boolean(),
+    isExercise: z.boolean(),
   })
   .meta({ id: 'Alert' })
 export type Alert = z.output<typeof Alert>

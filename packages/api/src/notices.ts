@@ -50,6 +50,7 @@ export const Obligation = z
       .nullable(),
     notices: z.array(Notice),
     isDemo: z.boolean(),
+    isExercise: z.boolean(),
     version: Version,
   })
   .meta({ id: 'Obligation' })

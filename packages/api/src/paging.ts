@@ -68,6 +68,7 @@ export const Page = z
     level: z.int().describe('How often it has escalated; send it with `escalate`, which is refused if it has escalated since'),
     policy: z.string().nullable().describe('The escalation policy; null if everyone in the team is paged'),
     isDrill: z.boolean(),
+    isExercise: z.boolean(),
     acknowledgedBy: z.string().nullable(),
     acknowledgedAt: At.nullable(),
     acknowledgements: z.array(z.object({ person: Reference, at: At })).describe('Acknowledgements so far, if a level requires several'),
@@ -138,6 +139,7 @@ const PageView = z.object({
   waitsFor: z.number().describe('Number of acknowledgements still required'),
   snoozedUntil: At.nullable(),
   isDrill: z.boolean(),
+  isExercise: z.boolean(),
   createdAt: At,
 })
 export type PageView = z.output<typeof PageView>

@@ -24,8 +24,16 @@ async function createAlerts(tx: Tx, context: AppContext, caller: Caller, body: A
     inputs.map(input => input.service),
     position => (isBatch ? `${position}.service` : 'service'),
   )
-  const incoming = inputs.map(({ service: _, ...input }, position) => ({ ...input, serviceId: serviceIds[position] ?? null }))
-  return { alerts: await receiveAlerts(tx, context, caller.actor, apiScope, incoming) }
+  const incoming = inputs.map(({ service: _, isExercise, ...input }, position) => ({
+    isExercise,
+    alert: { ...input, serviceId: serviceIds[position] ?? null },
+  }))
+  const receive = (isExercise: boolean) => {
+    const own = incoming.flatMap(one => (one.isExercise === isExercise ? [one.alert] : []))
+    return receiveAlerts(tx, context, caller.actor, isExercise ? `${apiScope} exercise` : apiScope, own, { isExercise })
+  }
+  const received = { real: (await receive(false)).values(), exercise: incoming.some(one => one.isExercise) ? (await receive(true)).values() : [].values() }
+  return { alerts: incoming.flatMap(({ isExercise }) => received[isExercise ? 'exercise' : 'real'].next().value ?? []) }
 }
 
 /** A page that somebody had acknowledged escalates again. */

@@ -22,7 +22,7 @@ async function receive(world: World, alert: Partial<IncomingAlert>, isDemo?: boo
   const whole: IncomingAlert = {
     ...{ title: 'Odd', severity: 'low', serviceId: null, source: 'test', labels: {}, links: [], description: '', observables: [], ...alert },
   }
-  const [received] = await context.database.transaction(tx => receiveAlerts(tx, context, system, 'test', [whole], isDemo))
+  const [received] = await context.database.transaction(tx => receiveAlerts(tx, context, system, 'test', [whole], { isDemo: isDemo ?? false }))
   return received ?? expect.fail('one answer for one alert')
 }
 

@@ -2,7 +2,7 @@ import { type AlertInput, isAtLeast, oneLine, type Severity } from '@tocsin/api'
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
 import { firstSecurityTeam, services } from '../directory/index.ts'
-import { type Actor, markRecords, record, recordAll, system } from '../journal/index.ts'
+import { type Actor, type Marks, markRecords, record, recordAll, system } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -16,7 +16,7 @@ import { alerts } from './tables.ts'
 export const acceptedAlerts = defineCounter({ name: 'tocsin_alerts_total', help: 'Alerts accepted, by result: new or repeated', labelNames: ['result'] })
 
 /** An alert as a source sends it: the service already found in the catalog, or none. */
-export interface IncomingAlert extends Omit<AlertInput, 'service'> {
+export interface IncomingAlert extends Omit<AlertInput, 'service' | 'isExercise'> {
   readonly serviceId: string | null
   readonly kind?: 'alert' | 'report'
   /** The detection rule that raised it, with the version and SHA-256 of its text. */
@@ -30,6 +30,9 @@ interface Page {
   readonly title: string
   readonly summary: string
 }
+
+/** What a batch of alerts belongs to, where that is not the real world. */
+export type AlertMarks = Pick<Marks, 'isDemo' | 'isExercise'>
 
 export interface Received {
   readonly id: string
@@ -54,7 +57,7 @@ const maxDescription = 1_500
 /**
  * Stores a batch of alerts, whole or not at all. One with the key of an open alert raises that one's count, and its severity where
  * it is more severe, never less. A new alert at or above its service's threshold pages the security team; so does one that rises to it, and one that has paged pages again when it rises.
- * @param scope within what dedup keys are compared.
+ * @param scope within what dedup keys are compared; those of an exercise need one of their own, so that they count up nothing real.
  * @returns one answer for each alert given, in order.
  */
 export async function receiveAlerts(
@@ -63,7 +66,7 @@ export async function receiveAlerts(
   actor: Actor,
   scope: string,
   incoming: readonly IncomingAlert[],
-  isDemo = false,
+  marks: AlertMarks = {},
 ): Promise<Received[]> {
   const grouped = new Map<string, { alert: IncomingAlert; times: number }>()
   const keys = incoming.map((alert, position) => (alert.dedupKey === undefined ? `single ${position}` : `key ${alert.dedupKey}`))
@@ -81,7 +84,7 @@ export async function receiveAlerts(
     tx,
     scope,
     order.map(key => grouped.get(key)).filter(group => group !== undefined),
-    isDemo,
+    { isDemo: marks.isDemo ?? false, isExercise: marks.isExercise ?? false },
   )
   const byKey = new Map(order.map((key, position) => [key, rows[position]]))
   const sources = new Map(rows.map((row, position) => [row.id, grouped.get(order[position] ?? '')?.alert]))
@@ -111,6 +114,7 @@ const stored = {
   kind: alerts.kind,
   rule: alerts.rule,
   isDemo: alerts.isDemo,
+  isExercise: alerts.isExercise,
   incidentId: alerts.incidentId,
   dedupKey: alerts.dedupKey,
   status: alerts.status,
@@ -122,7 +126,7 @@ type Row = Pick<typeof alerts.$inferSelect, keyof typeof stored>
 type Stored = Row & { isNew: boolean; before?: { readonly severity: Severity; readonly title: string } }
 
 /** A few statements for the whole batch: counts and severities of open alerts are raised, the rest is new. Rows are in the order of the groups. */
-async function store(tx: Tx, scope: string, groups: readonly Group[], isDemo: boolean): Promise<Stored[]> {
+async function store(tx: Tx, scope: string, groups: readonly Group[], marks: Required<AlertMarks>): Promise<Stored[]> {
   const repeated = await countUp(tx, scope, groups)
   const known = new Map(repeated.map(row => [row.dedupKey, row]))
   const values = groups.map(({ alert, times }) => ({
@@ -143,7 +147,7 @@ async function store(tx: Tx, scope: string, groups: readonly Group[], isDemo: bo
     count: times,
     firstSeenAt: tx.now,
     lastSeenAt: tx.now,
-    isDemo,
+    ...marks,
   }))
   const fresh = values.filter(value => value.dedupKey === null || !known.has(value.dedupKey))
   const inserted =
@@ -219,11 +223,12 @@ async function announce(
   sources: ReadonlyMap<string, IncomingAlert | undefined>,
 ): Promise<void> {
   const fresh = rows.filter(row => row.isNew)
-  await markRecords(
-    tx,
-    fresh.filter(row => row.isDemo).map(row => row.id),
-    { isDemo: true },
-  )
+  for (const mark of ['isDemo', 'isExercise'] as const)
+    await markRecords(
+      tx,
+      fresh.filter(row => row[mark]).map(row => row.id),
+      { [mark]: true },
+    )
   const repeated = rows.filter(row => !row.isNew)
   await recordAll(tx, [
     ...fresh.map(row => ({
@@ -243,8 +248,9 @@ async function announce(
       },
     })),
   ])
-  acceptedAlerts(context.metrics).inc({ result: 'new' }, fresh.length)
-  acceptedAlerts(context.metrics).inc({ result: 'repeated' }, repeated.length)
+  const countReal = (all: readonly Stored[]) => all.filter(row => !row.isExercise).length
+  acceptedAlerts(context.metrics).inc({ result: 'new' }, countReal(fresh))
+  acceptedAlerts(context.metrics).inc({ result: 'repeated' }, countReal(repeated))
   // Whoever works on its incident sees it rise.
   const risen = repeated.filter(row => row.before !== undefined && (row.status === 'open' || row.status === 'acknowledged'))
   if (fresh.length + risen.length > 0) await pageFor(tx, context, actor, [...fresh, ...risen], id => sources.get(id)?.page)
@@ -318,7 +324,14 @@ async function pageFor(
       risen.push({ ...said, subjectId: alert.id })
       continue
     }
-    await pageTeam(tx, context, { ...said, teamId, subject: { kind: 'alert', id: alert.id }, serviceId: alert.serviceId, isDemo: alert.isDemo })
+    await pageTeam(tx, context, {
+      ...said,
+      teamId,
+      subject: { kind: 'alert', id: alert.id },
+      serviceId: alert.serviceId,
+      isDemo: alert.isDemo,
+      isExercise: alert.isExercise,
+    })
     await tx.db.update(alerts).set({ hasPaged: true, silencedById: null }).where(eq(alerts.id, alert.id))
   }
   await raisePages(tx, context, risen)

@@ -111,7 +111,13 @@ async function originalOf(reader: Reader, context: AppContext, caller: Caller, i
 }
 
 /** Demo data goes in one step: nothing real may go with it, nor a real incident lose what it rests on. */
-function assertSameKind({ number, isDemo }: AlertRow, incident: { readonly isDemo: boolean }): void {
+function assertSameKind({ number, isDemo, isExercise }: AlertRow, incident: { readonly isDemo: boolean; readonly isExercise: boolean }): void {
+  if (isExercise !== incident.isExercise)
+    throw conflict(
+      isExercise
+        ? `Alert ${number} belongs to an exercise. It cannot become part of a real incident.`
+        : `Alert ${number} is a real one, and the incident is an exercise. Open another incident for it.`,
+    )
   if (isDemo === incident.isDemo) return
   throw conflict(
     isDemo
@@ -126,7 +132,7 @@ export async function escalateAlerts(
   context: AppContext,
   caller: Caller,
   ids: readonly string[],
-  incident: { id: string; number: number; isRestricted: boolean; isDemo: boolean },
+  incident: { id: string; number: number; isRestricted: boolean; isDemo: boolean; isExercise: boolean },
   disposition: { responsibility: Responsibility; reason: string },
 ): Promise<AlertRow[]> {
   const escalated: AlertRow[] = []

@@ -86,6 +86,7 @@ export async function pageAbout(tx: Tx, context: AppContext, incident: IncidentR
     isNeutral: isRestricted,
     severity: 'high',
     isDemo: incident.isDemo,
+    isExercise: incident.isExercise,
   })
 }
 
@@ -123,6 +124,7 @@ export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRo
     isNeutral: incident.isRestricted,
     severity: 'critical',
     isDemo: incident.isDemo,
+    isExercise: incident.isExercise,
   })
 }
 

@@ -8,7 +8,7 @@ import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { defineJob, escalationLane } from '../kernel/jobs/lanes.ts'
 import { keysOf, type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
-import { linkPlaceholder, type NewMessage, type PrivateLink, type Trouble } from '../kernel/messenger.ts'
+import { exerciseMark, linkPlaceholder, type NewMessage, type PrivateLink, type Trouble } from '../kernel/messenger.ts'
 import { shortened } from '../kernel/text.ts'
 import { identifiesPeople, type NotificationPlan, type NotificationStep, notificationPlansOf, teamChannelPurpose, type teamChannels } from '../notify/index.ts'
 import { pageBundles, pageNotifications, pages, unacknowledged } from './tables.ts'
@@ -154,6 +154,7 @@ export function pageMessage({ now }: Tx, page: PageRow, personId: string, levelI
       '\n\n',
     ),
     isNeutral: page.isNeutral,
+    isExercise: page.isExercise,
     link: privateLink(page.id, personId, minuteOf(now), `${levelSentFor(levelIndex)}`),
   }
 }
@@ -269,9 +270,14 @@ export async function sendBundle(tx: Tx, context: AppContext, bundleId: string):
   }
 }
 
-/** The worst first, and of those the oldest. */
+/** The title of a page among others, which may be real. */
+export const titleOf = ({ title, isExercise }: Pick<PageRow, 'title' | 'isExercise'>): string => (isExercise ? `${exerciseMark} ${title}` : title)
+
+/** The worst first, and of those the oldest; what is real before any exercise. */
 export const worstFirst = (one: PageRow, other: PageRow): number =>
-  severities.indexOf(other.severity) - severities.indexOf(one.severity) || Date.parse(one.createdAt) - Date.parse(other.createdAt)
+  Number(one.isExercise) - Number(other.isExercise) ||
+  severities.indexOf(other.severity) - severities.indexOf(one.severity) ||
+  Date.parse(one.createdAt) - Date.parse(other.createdAt)
 
 /** Of a title in the subject of a bundle: how many more there are is read, too, wherever it is cut. */
 const maxTitleInSubject = 120
@@ -280,8 +286,10 @@ const maxTitleInSubject = 120
 function bundleMessage({ now }: Tx, bundleId: string, personId: string, open: readonly PageRow[], why?: string): Omit<NewMessage, 'channel' | 'address'> {
   // A message is shown to those who may see one record: what belongs to another one is not named in it.
   const withinId = open.find(page => page.withinId !== null)?.withinId ?? null
-  const titleOf = (page: PageRow) => (page.withinId === null || page.withinId === withinId ? page.title : 'Incident details are available through the link')
-  const lineOf = (page: PageRow) => `[${page.severity.toUpperCase()}] ${titleOf(page)}`
+  const isExercise = open.every(page => page.isExercise)
+  const shown = (page: PageRow) =>
+    page.withinId === null || page.withinId === withinId ? (isExercise ? page.title : titleOf(page)) : 'Incident details are available through the link'
+  const lineOf = (page: PageRow) => `[${page.severity.toUpperCase()}] ${shown(page)}`
   const sorted = open.toSorted(worstFirst)
   const worst = sorted.slice(0, 1).map(page => shortened(lineOf(page), maxTitleInSubject))
   const others = open.length - 1
@@ -299,6 +307,7 @@ function bundleMessage({ now }: Tx, bundleId: string, personId: string, open: re
       `View and acknowledge them (private link, do not share):\n${linkPlaceholder}`,
       'If nobody acknowledges, they escalate to the next person.\n',
     ].join('\n\n'),
+    isExercise,
     link: privateLink('bundle', bundleId, personId, minuteOf(now)),
   }
 }

@@ -33,6 +33,7 @@ export interface PageRequest {
   /** The service that it is about: it decides with the severity which policy the page follows. */
   readonly serviceId?: string | null
   readonly isDemo?: boolean
+  readonly isExercise?: boolean
   /** One topic of a subject, where it has several that may escalate at once. */
   readonly topic?: string
   /** Somebody to page before the team, such as the lead of an incident; the team follows when there is no answer. */
@@ -76,7 +77,7 @@ export async function openPage(
   if (isDrill) {
     await markRecords(tx, [values.id], { isExercise: true })
     if (values.teamId) await markAs(tx, values.id, values.teamId)
-  } else if (values.isDemo) await markRecords(tx, [values.id], { isDemo: true })
+  } else if (values.isDemo || values.isExercise) await markRecords(tx, [values.id], { isDemo: values.isDemo ?? false, isExercise: values.isExercise ?? false })
   const begun = ({ saved: policy, urgency }: Routed): NewEntry => {
     const data = { ...ofPage(values), teamId: values.teamId ?? null, severity: values.severity, policy, urgency }
     return isDrill ? { ...entry, type: 'drill.started', data } : { ...entry, type: 'page.triggered', within: values.withinId ?? null, data }

@@ -9,7 +9,7 @@ import { openToken } from '../kernel/secrets.ts'
 import { contactMethods, type ProviderIdentity, personAt, teamChannelPurpose } from '../notify/index.ts'
 import { acknowledgerOf } from './acknowledgers.ts'
 import { levelOf, type PageRow } from './escalation.ts'
-import { levelSentFor, levelsIn, pagesIn, worstFirst } from './notifications.ts'
+import { levelSentFor, levelsIn, pagesIn, titleOf, worstFirst } from './notifications.ts'
 import { pageNotifications, pages } from './tables.ts'
 import { maySeePage } from './visibility.ts'
 
@@ -150,13 +150,13 @@ async function viewOf(reader: Reader, responder: Responder): Promise<RouteReply<
   if (!page) throw new AppProblem('not-found', 'The page of this link no longer exists.')
   const many = responder.pages.length
   return {
-    title: many === 1 ? page.title : `${many} pages`,
+    title: many === 1 ? titleOf(page) : `${many} pages`,
     summary:
       many === 1
         ? page.summary
         : responder.pages
             .toSorted(worstFirst)
-            .map(one => `[${one.severity.toUpperCase()}] ${one.title}`)
+            .map(one => `[${one.severity.toUpperCase()}] ${titleOf(one)}`)
             .join('\n'),
     severity: page.severity,
     state: page.state,
@@ -167,6 +167,7 @@ async function viewOf(reader: Reader, responder: Responder): Promise<RouteReply<
     waitsFor: page.state === 'triggered' ? Math.max(0, page.needed - page.acknowledgements.length) : 0,
     snoozedUntil: page.snoozedUntil,
     isDrill: page.subjectKind === 'drill',
+    isExercise: page.isExercise,
     createdAt: page.createdAt,
   }
 }

@@ -85,6 +85,8 @@ export const pages = table(
     acknowledgedAt: instant('acknowledged_at'),
     createdAt: instant('created_at').notNull(),
     isDemo: boolean('is_demo').notNull().default(false),
+    /** It belongs to an exercise: nothing of it reaches a customer, an authority or the public. */
+    isExercise: boolean('is_exercise').notNull().default(false),
   },
   self => [
     uniqueIndex('pages_escalating').on(self.key).where(sql`${self.state} = 'triggered'`),

@@ -69,7 +69,7 @@ function OpenModal({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate()
   const { form, submit, isBusy } = useRouteForm(
     'openIncident',
-    { title: '', reason: '', responsibility: 'us', serviceIds: [] as string[], isRestricted: false },
+    { title: '', reason: '', responsibility: 'us', serviceIds: [] as string[], isRestricted: false, isExercise: false },
     { onDone: (incident: { id: string }) => void navigate({ to: '/incidents/$id', params: { id: incident.id } }) },
   )
   return (
@@ -101,6 +101,11 @@ function OpenModal({ onClose }: { onClose: () => void }) {
             label="Restricted"
             description="Visible only to people with a role, people you add, and administrators"
             {...form.getInputProps('isRestricted', { type: 'checkbox' })}
+          />
+          <Checkbox
+            label="Exercise"
+            description="Pages people, marked as an exercise. Nothing of it reaches a customer"
+            {...form.getInputProps('isExercise', { type: 'checkbox' })}
           />
           <FormActions submit="Open incident" isBusy={isBusy} onCancel={onClose} />
         </Stack>

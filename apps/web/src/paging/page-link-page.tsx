@@ -6,7 +6,7 @@ import { isUnacknowledged, type PageView, type ProblemError } from '@tocsin/api'
 import { useEffect, useState } from 'react'
 import { call } from '../api.ts'
 import { EntryFrame } from '../entry/frame.tsx'
-import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
+import { ExerciseBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { ProblemNote } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 
@@ -59,6 +59,7 @@ export function PageLinkPage() {
           <Group gap="xs">
             <SeverityBadge severity={page.severity} />
             <StateBadge state={page.state} />
+            <ExerciseBadge isExercise={page.isExercise} />
           </Group>
           {isMine ? (
             <Group gap={8} wrap="nowrap" align="flex-start" role="status">

@@ -33,7 +33,17 @@ const roleFields = { lead: 'leadId', owner: 'ownerId', communications: 'communic
 const incidentSteps: Steps = {
   'incident.opened': (records, entry, { number, title, responsibility, isRestricted }) =>
     records.make(entry, {
-      ...{ number, title, responsibility, isRestricted, isDemo: entry.isDemo, summary: '', status: 'suspected', class: 'suspected' },
+      ...{
+        number,
+        title,
+        responsibility,
+        isRestricted,
+        isDemo: entry.isDemo,
+        isExercise: entry.isExercise,
+        summary: '',
+        status: 'suspected',
+        class: 'suspected',
+      },
       ...{ severity: null, severityCriteria: null, severityWhy: null, approximateUsers: null, parentId: null, monitorUntil: null },
       ...{ leadId: null, ownerId: null, communicationsId: null, executiveId: null, declaredAt: null, closedAt: null, openedAt: instant(entry.at) },
       ...{ dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' }, memberIds: personOrNobody(entry), services: [], customers: [] },
@@ -110,7 +120,8 @@ const obligationSteps: Steps = {
     const { fields, isForgotten } = records.of(entry)
     records.make(entry, {
       ...(fields.size > 0 || isForgotten ? {} : noDecision),
-      ...{ customerId, hours, state: 'due', startedAt: instant(startedAt), dueAt: instant(dueAt), missedDueAt: null, notifiedAt: null, isDemo: entry.isDemo },
+      ...{ customerId, hours, state: 'due', startedAt: instant(startedAt), dueAt: instant(dueAt), missedDueAt: null, notifiedAt: null },
+      ...{ isDemo: entry.isDemo, isExercise: entry.isExercise },
     })
   },
   'obligation.missed': (records, entry, { dueAt }) => records.of(entry).set(entry, { missedDueAt: instant(dueAt) }),
