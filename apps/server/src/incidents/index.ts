@@ -15,6 +15,7 @@ import { makeParent } from './parent.ts'
 import { listIncidents, readIncident } from './read.ts'
 import { setAffectedCustomers, setAffectedServices } from './scope.ts'
 import { incidentServices } from './tables.ts'
+import { remindOfTasks, scheduleTaskReminders, taskReminderJob } from './task-reminders.ts'
 import { addTask, approveTask, changeTask } from './tasks.ts'
 import { listTimeline } from './timeline.ts'
 import {
@@ -83,6 +84,8 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
       for (const role of await rolesOf(tx, about.id, teamId)) await takeVacantRole(tx, entry.actor, about.id, role, personId)
     },
   })
+  context.jobs.register(taskReminderJob, { run: tx => remindOfTasks(tx, context) })
+  context.jobs.keep(taskReminderJob, scheduleTaskReminders)
   const read = (tx: Tx, caller: Caller, id: string) => readIncident(tx, context, conditions, caller, id)
   const after = async (tx: Tx, caller: Caller, id: string, change: Promise<void>) => {
     await change

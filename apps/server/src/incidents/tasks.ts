@@ -11,8 +11,9 @@ import { assertSecondPerson } from '../notify/index.ts'
 import { assertVersion, lockOpenIncident } from './incident.ts'
 import { taskRecord } from './records.ts'
 import { tasks } from './tables.ts'
+import { tellAssignee } from './task-reminders.ts'
 
-/** Adds a task. */
+/** Adds a task, and tells its assignee. */
 export async function addTask(
   tx: Tx,
   context: AppContext,
@@ -20,11 +21,12 @@ export async function addTask(
   incidentId: string,
   input: { title: string; assigneeId: string | null; dueOn: string | null; isBusinessImpacting: boolean },
 ): Promise<void> {
-  await lockOpenIncident(tx, context, caller, incidentId)
+  const incident = await lockOpenIncident(tx, context, caller, incidentId)
   if (input.assigneeId !== null) await assertPeople(tx, [input.assigneeId], 'assigneeId')
   const id = newId()
   await tx.db.insert(tasks).values({ ...input, id, incidentId })
   await record(tx, { actor: caller.actor, type: 'task.added', subject: { kind: 'task', id }, within: incidentId, data: { ...input } })
+  if (input.assigneeId !== null) await tellAssignee(tx, context, incident, { ...input, id }, input.assigneeId, caller.personId)
 }
 
 async function lockTask(tx: Tx, incidentId: string, id: string) {
@@ -52,7 +54,7 @@ export async function changeTask(
     isDone?: boolean | undefined
   },
 ): Promise<void> {
-  await lockOpenIncident(tx, context, caller, incidentId)
+  const incident = await lockOpenIncident(tx, context, caller, incidentId)
   const task = await lockTask(tx, incidentId, id)
   assertVersion(task, input.version)
   if (input.assigneeId) await assertPeople(tx, [input.assigneeId], 'assigneeId')
@@ -81,6 +83,8 @@ export async function changeTask(
     ...{ actor: caller.actor, type, subject: { kind: 'task', id }, within: incidentId },
     data: { ...after, before, ...(isApprovalVoid ? { isApprovalVoid } : {}) },
   })
+  if (assigneeId !== null && assigneeId !== before.assigneeId && !isDone)
+    await tellAssignee(tx, context, incident, { id, title, dueOn }, assigneeId, caller.personId)
 }
 
 /** Whoever wrote the title of a task: who added it, and who changed it. */
