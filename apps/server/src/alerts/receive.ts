@@ -9,7 +9,7 @@ import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
 import { defang, storable } from '../kernel/text.ts'
-import { pageTeam, type Rise, raisePages, resolvePagesAbout } from '../paging/index.ts'
+import { pageTeam, type Rise, raiseNoTeam, raisePages, resolvePagesAbout } from '../paging/index.ts'
 import { matches, reasonOfSilence, silence, silencesNow } from './silences.ts'
 import { alerts } from './tables.ts'
 
@@ -39,14 +39,6 @@ export interface Received {
   readonly number: number
   readonly isNew: boolean
   readonly count: number
-}
-
-/** There is nobody to page about an alert that names no service. */
-const noTeamAlarm = {
-  key: 'no-security-team',
-  title: 'An alert could not be paged: there is no security team',
-  summary:
-    'An alert that names no service goes to the security team, and there is none. The alert is in the triage queue. Add a security team under People, and set up its on-call schedule.',
 }
 
 /** The severity at which an alert that names no service pages the security team. */
@@ -307,7 +299,7 @@ async function pageFor(
     const teamId = service?.securityTeamId ?? (await firstSecurityTeam(tx))
     // Without any security team the administrators are told once: paging is not set up.
     if (teamId === undefined) {
-      await context.alarms.raise(tx, noTeamAlarm)
+      await raiseNoTeam(tx, context)
       continue
     }
     const full = alert.kind === 'report' ? defang(alert.description) : alert.description

@@ -5,7 +5,7 @@ import { record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
 import { restrictedSummary } from '../notify/index.ts'
-import { pageTeam } from '../paging/index.ts'
+import { pageTeam, raiseNoTeam } from '../paging/index.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { incidentCustomers, incidentServices } from './tables.ts'
 import type { DeclarationEffects } from './transitions.ts'
@@ -112,7 +112,7 @@ export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRo
     .orderBy(asc(services.name))
     .limit(1)
   const teamId = service?.teamId ?? (await firstSecurityTeam(tx))
-  if (teamId === undefined) return
+  if (teamId === undefined) return raiseNoTeam(tx, context)
   await pageTeam(tx, context, {
     teamId,
     subject: { kind: 'incident', id: incident.id },

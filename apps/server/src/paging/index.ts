@@ -14,6 +14,7 @@ import { targetUsage } from './targets.ts'
 import { definePageVisibility } from './visibility.ts'
 import { type Audits, escalationAudits, pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
 
+export { raiseNoTeam } from './alarms.ts'
 export { openAnswerDesk } from './answers.ts'
 export { heartbeatSettings } from './heartbeat-settings.ts'
 export { acknowledgePagesAbout, movePagesInto, pageTeam, type Rise, raisePages, redactPages, resolvePagesAbout } from './pages.ts'
