@@ -201,10 +201,10 @@ export class World {
   }
 
   /** A service with its two sides; both are teams of this world. */
-  async service(name: string, security: Team, engineering?: Team): Promise<Service> {
+  async service(name: string, security: Team, engineering?: Team, pageFrom: Service['pageFrom'] = 'high'): Promise<Service> {
     const lead = await this.person('lead')
     const engineeringTeam = engineering ?? (await this.team({ kind: 'engineering', tiers: 1 })).team
-    return lead.call('saveService', { body: { name, securityTeamId: security.id, engineeringTeamId: engineeringTeam.id, pageFrom: 'high' } })
+    return lead.call('saveService', { body: { name, securityTeamId: security.id, engineeringTeamId: engineeringTeam.id, pageFrom } })
   }
 
   async customer(name: string, noticeHours = 72) {

@@ -98,8 +98,10 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
   const mail = await until(() => world.mail.mails.find(each => each.to === responder.email && each.purpose === 'page'), 'the page goes out')
   const phone = await browserOf(world, browser, undefined, { width: 390, height: 844 })
   await phone.page.goto(`/a/${linkIn(mail, '/a/')}`)
-  await phone.page.getByText('Escalation stopped').waitFor()
   await look(phone.page, 'page-link')
+  await press(phone.page, 'Acknowledge')
+  await phone.page.getByText('Escalation stopped').waitFor()
+  await look(phone.page, 'page-link-acknowledged')
 
   // Triage.
   await page.getByText('Bulk export of customer records').first().click()
@@ -116,6 +118,7 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
     'the engineering team is paged',
   )
   await phone.page.goto(`/a/${linkIn(engineerMail, '/a/')}`)
+  await press(phone.page, 'Acknowledge')
   await phone.page.getByText('Escalation stopped').waitFor()
 
   // Severity, class, scope.

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Line, PageQuery, pageOf, Reference, Responsibility, Severity, Text } from './common.ts'
+import { At, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Severity, Text } from './common.ts'
 import { Observable, ObservablesInput } from './observables.ts'
 import { atLeast, route } from './route.ts'
 
@@ -23,6 +23,7 @@ export const AlertInput = z
     links: z.array(Link).max(20, 'must have at most 20 links').default([]),
     description: z.string().trim().max(20_000).default(''),
     observables: ObservablesInput.default([]),
+    isExercise: IsExercise,
   })
   .meta({ id: 'AlertInput' })
 export type AlertInput = z.output<typeof AlertInput>
@@ -64,6 +65,7 @@ export const Alert = z
       .nullable(),
     incident: z.object({ id: Id, number: z.number() }).nullable(),
     isDemo: z.boolean(),
+    isExercise: z.boolean(),
   })
   .meta({ id: 'Alert' })
 export type Alert = z.output<typeof Alert>

@@ -50,6 +50,9 @@ export function isAtLeast(severity: Severity, threshold: Severity): boolean {
   return severities.indexOf(severity) >= severities.indexOf(threshold)
 }
 
+/** Whether something that is made belongs to an exercise. */
+export const IsExercise = z.boolean().default(false).describe('Part of an exercise: pages people, marked as an exercise, and nothing of it reaches a customer')
+
 export const responsibilities = ['us', 'customer', 'shared'] as const
 export const Responsibility = z.enum(responsibilities).describe('Who is responsible (shared responsibility model): us, the customer, or shared')
 export type Responsibility = z.output<typeof Responsibility>

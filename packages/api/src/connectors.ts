@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Email, Filled, Id, IdParams, Line, Reference, Text } from './common.ts'
+import { At, Email, Filled, Id, IdParams, Line, Reference, Severity, Text } from './common.ts'
 import { atLeast, open, route } from './route.ts'
 
 export const Integration = z
@@ -12,13 +12,30 @@ export const Integration = z
     lastSeenAt: At.nullable(),
     received: z.number(),
     revokedAt: At.nullable(),
+    severities: z.record(z.string(), Severity).describe('What its names of severities mean, beyond the common ones'),
     isDemo: z.boolean(),
   })
   .meta({ id: 'Source' })
 export type Integration = z.output<typeof Integration>
 
+const SeverityMap = z
+  .record(Line(60), Severity)
+  .refine(map => Object.keys(map).length <= 50, 'must have at most 50 names')
+  .describe(
+    'What names of severities of this tool mean, such as {"ticket": "low"}. They come before the common ones; a name that is not known is high, with a note',
+  )
+
 const reportBecause = 'anyone can report suspicious activity; limited by rate and size'
 export const IntegrationKey = z.object({ key: z.string().max(100) })
+
+/** A text of other software, which sends nothing again that was refused: numbers are texts, and what is missing or none is empty. */
+const LooseText = z
+  .union([z.string(), z.number(), z.boolean()])
+  .optional()
+  .transform(value => (value === undefined ? '' : String(value)))
+  .catch('')
+const LooseTexts = z.record(z.string(), LooseText).default({}).catch({})
+const OptionalText = LooseText.transform(text => (text === '' ? undefined : text))
 
 /**
  * https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4; version 1 is the webhook of Grafana Alerting, whose alerts have the
@@ -27,22 +44,22 @@ export const IntegrationKey = z.object({ key: z.string().max(100) })
  */
 export const AlertmanagerPayload = z.object({
   version: z.enum(['4', '1'], { message: 'must be "4", the version of the webhook of Alertmanager, or "1", that of Grafana' }),
-  groupKey: z.string().default(''),
-  receiver: z.string().default(''),
-  externalURL: z.string().default(''),
-  truncatedAlerts: z.number().default(0),
+  groupKey: LooseText,
+  receiver: LooseText,
+  externalURL: LooseText,
+  truncatedAlerts: z.number().default(0).catch(0),
   alerts: z
     .array(
       z.object({
-        status: z.enum(['firing', 'resolved']),
-        labels: z.record(z.string(), z.string()),
-        annotations: z.record(z.string(), z.string()).default({}),
-        startsAt: z.string().optional(),
-        endsAt: z.string().optional(),
-        generatorURL: z.string().default(''),
-        dashboardURL: z.string().default('').describe('Grafana only'),
-        panelURL: z.string().default('').describe('Grafana only'),
-        fingerprint: z.string().min(1),
+        status: z.enum(['firing', 'resolved']).default('firing').catch('firing').describe('What is not resolved fires'),
+        labels: LooseTexts,
+        annotations: LooseTexts,
+        startsAt: LooseText,
+        endsAt: LooseText,
+        generatorURL: LooseText,
+        dashboardURL: LooseText.describe('Grafana only'),
+        panelURL: LooseText.describe('Grafana only'),
+        fingerprint: LooseText.describe('Without one, its labels identify the alert'),
       }),
     )
     .min(1, 'must have at least one alert'),
@@ -53,20 +70,23 @@ export const PagerDutyEvent = z
   .object({
     routing_key: z.string().max(100).optional(),
     event_action: z.enum(['trigger', 'acknowledge', 'resolve']),
-    dedup_key: z.string().min(1).optional(),
-    client: z.string().optional(),
-    client_url: z.string().optional(),
-    links: z.array(z.object({ href: z.string(), text: z.string().optional() })).default([]),
-    images: z.array(z.unknown()).optional(),
+    dedup_key: OptionalText,
+    client: OptionalText,
+    client_url: OptionalText,
+    links: z
+      .array(z.object({ href: LooseText, text: OptionalText }))
+      .default([])
+      .catch([]),
+    images: z.unknown().optional(),
     payload: z
       .object({
-        summary: Filled,
-        source: Filled,
-        severity: z.enum(['critical', 'error', 'warning', 'info']),
-        timestamp: z.string().optional(),
-        component: z.string().optional(),
-        group: z.string().optional(),
-        class: z.string().optional(),
+        summary: z.union([Filled, z.number().transform(String)]),
+        source: OptionalText,
+        severity: OptionalText.describe('`critical`, `error`, `warning` or `info`; other names as the integration maps them'),
+        timestamp: OptionalText,
+        component: OptionalText,
+        group: OptionalText,
+        class: OptionalText,
         custom_details: z.unknown().optional(),
       })
       .optional(),
@@ -126,9 +146,23 @@ export const connectorRoutes = {
     path: '/api/v1/integrations',
     summary: 'Create an integration; its secret URL is shown only once',
     access: atLeast('lead', 'catalog:write'),
-    body: z.object({ kind: z.enum(['alertmanager', 'pagerduty']), name: Line(80), serviceId: Id.nullable().default(null) }),
+    body: z.object({
+      kind: z.enum(['alertmanager', 'pagerduty']),
+      name: Line(80),
+      serviceId: Id.nullable().default(null),
+      severities: SeverityMap.default({}),
+    }),
     reply: z.object({ source: Integration, key: z.string(), url: z.string() }),
     status: 201,
+  }),
+  saveSeverities: route({
+    method: 'PUT',
+    path: '/api/v1/integrations/{id}/severities',
+    summary: 'Set what the names of severities of an integration mean; applies to alerts from then on',
+    access: atLeast('lead', 'catalog:write'),
+    params: IdParams,
+    body: z.object({ severities: SeverityMap }),
+    reply: Integration,
   }),
   revokeIntegration: route({
     method: 'DELETE',

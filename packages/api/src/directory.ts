@@ -5,8 +5,8 @@ import { atLeast, route } from './route.ts'
 export const ServiceInput = z.object({
   name: Line(80),
   description: z.string().trim().max(2_000).default(''),
-  securityTeamId: Id.describe('The security team that leads the response'),
-  engineeringTeamId: Id.describe('The engineering team that owns the service and implements the response plan'),
+  securityTeamId: Id.describe('The team that alerts page and that leads the response; of any kind'),
+  engineeringTeamId: Id.describe('The team that owns the service and implements the response plan; of any kind, and may be the same'),
   pageFrom: Severity.default('high').describe('Alerts of this severity or above page; lower ones go to the triage queue'),
 })
 export const Service = z

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Alert } from './alerts.ts'
-import { At, Day, Id, IdParams, Line, PageQuery, pageOf, Reference, Responsibility, Text, Version } from './common.ts'
+import { At, Day, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 /** The life of an incident (NIST SP 800-61: containment, eradication, recovery), in order. */
@@ -86,6 +86,7 @@ export const IncidentSummary = z
     closedAt: At.nullable(),
     isRestricted: z.boolean(),
     isDemo: z.boolean(),
+    isExercise: z.boolean(),
   })
   .meta({ id: 'IncidentSummary' })
 export type IncidentSummary = z.output<typeof IncidentSummary>
@@ -176,6 +177,7 @@ export const incidentRoutes = {
       alertIds: z.array(Id).max(100).default([]),
       isRestricted: z.boolean().default(false),
       codename: Codename.optional(),
+      isExercise: IsExercise,
     }),
     reply: Incident,
     status: 201,

@@ -55,6 +55,7 @@ export const Obligation = z
       .nullable(),
     notices: z.array(Notice),
     isDemo: z.boolean(),
+    isExercise: z.boolean(),
     version: Version,
   })
   .meta({ id: 'Obligation' })

@@ -66,8 +66,10 @@ export const Page = z
     subject: z.object({ kind: z.enum(['alert', 'incident', 'drill', 'system']), id: Id }),
     state: z.enum(pageStates),
     urgency: Urgency,
+    level: z.int().describe('How often it has escalated; send it with `escalate`, which is refused if it has escalated since'),
     policy: z.string().nullable().describe('The escalation policy; null if everyone in the team is paged'),
     isDrill: z.boolean(),
+    isExercise: z.boolean(),
     acknowledgedBy: z.string().nullable(),
     acknowledgedAt: At.nullable(),
     acknowledgements: z.array(z.object({ person: Reference, at: At })).describe('Acknowledgements so far, if a level requires several'),
@@ -131,12 +133,14 @@ const PageView = z.object({
   summary: z.string(),
   severity: Severity,
   state: z.enum(pageStates),
+  levels: z.array(z.int()).describe('How often each page of the link has escalated; send them with `escalate`'),
   you: z.string(),
   acknowledgedBy: z.string().nullable(),
   acknowledgedAt: At.nullable(),
   waitsFor: z.number().describe('Number of acknowledgements still required'),
   snoozedUntil: At.nullable(),
   isDrill: z.boolean(),
+  isExercise: z.boolean(),
   createdAt: At,
 })
 export type PageView = z.output<typeof PageView>
@@ -282,9 +286,10 @@ export const pagingRoutes = {
   escalatePage: route({
     method: 'POST',
     path: '/api/v1/pages/{id}/escalate',
-    summary: 'Escalate a page to the next level now',
+    summary: 'Escalate a page to the next level now; 409 if it has escalated since it was read',
     access: atLeast('responder', 'alerts:write'),
     params: IdParams,
+    body: z.object({ level: z.int().describe('The `level` of the page that was read') }),
     reply: Page,
   }),
   addResponders: route({
@@ -343,9 +348,11 @@ export const pagingRoutes = {
   escalateByLink: route({
     method: 'POST',
     path: '/api/v1/page-links/escalate',
-    summary: 'Escalate a page by its private link',
+    summary: 'Escalate a page by its private link; 409 if it has escalated since it was sent, or since it was viewed',
     access: open('requires the signed link sent to the person paged'),
-    body: PageLink,
+    body: PageLink.extend({
+      levels: z.array(z.int()).max(10_000).optional().describe('The `levels` of the view; omit to mean those that the link was sent for'),
+    }),
     reply: PageView,
   }),
   snoozeByLink: route({

@@ -5,7 +5,7 @@ const Entry = z.object({
   index: z.int(),
   header: z.object({
     ...{ at: z.string(), type: z.string(), version: z.int(), subject: z.object({ kind: z.string(), id: z.string() }) },
-    ...{ actorKind: z.string(), isDemo: z.boolean() },
+    ...{ actorKind: z.string(), isDemo: z.boolean(), isExercise: z.boolean() },
   }),
   body: z.object({ id: z.string(), actor: z.object({ id: z.string().nullable() }), data: z.unknown() }).optional(),
 })
@@ -25,8 +25,8 @@ const ExportedIncident = z.object({
 const ExportedLog = z.object({ document: z.object({ scope: z.literal('all'), missing: z.array(z.string()) }), entries: z.array(Entry) })
 
 function foldable({ index, header, body }: z.output<typeof Entry>): FoldableEntry {
-  const { at, type, version, subject, actorKind, isDemo } = header
-  return { id: body?.id ?? '', index, at, type, version, subject, isDemo, actor: { kind: actorKind, id: body?.actor.id ?? null }, data: body?.data }
+  const { at, type, version, subject, actorKind, isDemo, isExercise } = header
+  return { id: body?.id ?? '', index, at, type, version, subject, isDemo, isExercise, actor: { kind: actorKind, id: body?.actor.id ?? null }, data: body?.data }
 }
 
 /** What is wrong with an exported incident, or with those of the whole audit log. */

@@ -61,14 +61,15 @@ export interface PageAction {
 /** Does something about a page, as the person whose key it is. */
 export async function pageAction(output: Output, api: Api, which: string, action: PageAction): Promise<void> {
   const call = clientOf(api)
-  const params = { id: (await findPage(call, which)).id }
+  const found = await findPage(call, which)
+  const params = { id: found.id }
   const personIds = action.people && action.people.length > 0 ? await idsOf(call, action.people) : []
   const page = await perform()
   output.say([row(page)], page)
 
   function perform(): Promise<Page> {
     if (action.kind === 'acknowledge') return call('acknowledgePage', { params })
-    if (action.kind === 'escalate') return call('escalatePage', { params })
+    if (action.kind === 'escalate') return call('escalatePage', { params, body: { level: found.level } })
     if (action.kind === 'snooze') return call('snoozePage', { params, body: { minutes: action.minutes ?? 30 } })
     if (action.kind === 'add') return call('addResponders', { params, body: { personIds } })
     return call('declinePage', { params, body: { toId: personIds[0] ?? null, reason: action.reason ?? '' } })

@@ -62,7 +62,7 @@ describe('npx tocsin import pagerduty', () => {
       expect.stringContaining('escalation policy Default: a rule assigns incidents to its targets by round robin'),
       'escalation policy Default: the schedule Gone was not exported. The target is left out.',
       expect.stringContaining('service search: its urgency depends on support hours'),
-      expect.stringContaining('name the security team'),
+      expect.stringContaining('a service has two sides'),
       'team Response: its services have different acknowledgement timeouts (30, 60 minutes). In Tocsin a team has one. The shortest is used.',
       expect.stringContaining('PagerDuty pages again when the acknowledgement timeout ends'),
     ])
@@ -189,7 +189,7 @@ describe('npx tocsin import goalert', () => {
       expect.stringContaining('an override of Primary: replaces one person'),
       expect.stringContaining('pages slackChannel #ops'),
       expect.stringContaining('GoAlert has no teams'),
-      expect.stringContaining('name the security team'),
+      expect.stringContaining('a service has two sides'),
     ])
   })
 })

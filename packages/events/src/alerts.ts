@@ -233,8 +233,23 @@ export const alertEvents = [
     version: 1,
     subject: 'integration',
     within: 'none',
-    data: z.strictObject({ kind: z.enum(['alertmanager', 'pagerduty']), name: z.string(), serviceId: Id.nullable() }),
+    data: z.strictObject({
+      ...{ kind: z.enum(['alertmanager', 'pagerduty']), name: z.string(), serviceId: Id.nullable() },
+      severities: z.record(z.string(), Severity).optional(),
+    }),
     sentence: ({ data }) => `Added integration ${data.name}`,
+  }),
+  event({
+    type: 'integration.changed',
+    version: 1,
+    subject: 'integration',
+    within: 'none',
+    data: z.strictObject({
+      name: z.string(),
+      severities: z.record(z.string(), Severity),
+      before: z.strictObject({ severities: z.record(z.string(), Severity) }),
+    }),
+    sentence: ({ data }) => `Changed the severities of integration ${data.name}`,
   }),
   event({
     type: 'integration.revoked',

@@ -216,9 +216,11 @@ export const pagingEvents = [
     version: 1,
     subject: 'page',
     within: 'either',
-    data: z.strictObject({ ...OfPage.shape, why: z.string().optional() }),
+    /** `notified`: the leads who were told. */
+    data: z.strictObject({ ...OfPage.shape, notified: z.array(z.string()).optional(), why: z.string().optional() }),
     title: titleOf,
-    sentence: () => 'Nobody acknowledged the page',
+    sentence: ({ data: { notified = [] } }) =>
+      `Nobody acknowledged the page${notified.length > 0 ? `; paged ${list(notified, '')} as ${notified.length === 1 ? 'a lead' : 'leads'}` : ''}`,
     reason: ({ data }) => data.why,
   }),
   event({

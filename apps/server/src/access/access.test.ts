@@ -242,7 +242,7 @@ describe('a restricted incident, for whoever has no part in it', () => {
     await lead.call('addNote', { params: { id: ids.incidents ?? '' }, body: { markdown: canary } })
     await lead.call('reportOfAlert', { params: { id: ids.alerts ?? '' } })
     await lead.call.raw('reportFile', { params: { id: ids['report-files'] ?? '' } })
-    await lead.call('escalatePage', { params: { id: ids.pages ?? '' } })
+    await lead.call('escalatePage', { params: { id: ids.pages ?? '' }, body: { level: 1 } })
     const known = await lead.call('openIncident', { body: { title: 'Known to all', reason: 'Seen.' } })
     await until(() => (heard.size === 3 && [...heard.values()].every(text => text.includes(known.id)) ? true : undefined), 'what everybody may see is heard')
     stop.abort()

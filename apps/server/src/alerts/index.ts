@@ -36,12 +36,17 @@ async function createAlerts(tx: Tx, context: AppContext, caller: Caller, body: A
     inputs.map(input => input.service),
     position => (isBatch ? `${position}.service` : 'service'),
   )
-  const incoming = inputs.map(({ service: _, ...input }, position) => ({
-    ...input,
-    observables: observablesOf(input),
-    serviceId: serviceIds[position] ?? null,
+  const incoming = inputs.map(({ service: _, isExercise, ...input }, position) => ({
+    isExercise,
+    alert: { ...input, observables: observablesOf(input), serviceId: serviceIds[position] ?? null },
   }))
-  return { alerts: await receiveAlerts(tx, context, caller.actor, scopeOf(caller), incoming) }
+  const scope = scopeOf(caller)
+  const receive = (isExercise: boolean) => {
+    const own = incoming.flatMap(one => (one.isExercise === isExercise ? [one.alert] : []))
+    return receiveAlerts(tx, context, caller.actor, isExercise ? `${scope} exercise` : scope, own, { isExercise })
+  }
+  const received = { real: (await receive(false)).values(), exercise: incoming.some(one => one.isExercise) ? (await receive(true)).values() : [].values() }
+  return { alerts: incoming.flatMap(({ isExercise }) => received[isExercise ? 'exercise' : 'real'].next().value ?? []) }
 }
 
 /** A page that somebody had acknowledged escalates again. */

@@ -61,6 +61,7 @@ async function select(reader: Reader, context: AppContext, viewer: Viewer, condi
           },
     incident: alert.incidentId === null ? null : { id: alert.incidentId, number: alert.incidentNumber ?? 0 },
     isDemo: alert.isDemo,
+    isExercise: alert.isExercise,
   }))
 }
 
@@ -80,12 +81,12 @@ export async function listAlerts(
   return cursor.page(found, query.limit, alert => [alert.number])
 }
 
-/** How many alerts in the triage queue a viewer may see. */
+/** How many alerts in the triage queue a viewer may see; those of exercises are no work that is waiting. */
 export async function countQueue(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
   const [found] = await reader.db
     .select({ n: count() })
     .from(alerts)
-    .where(and(isQueued, context.visibility.condition(viewer, alerts.incidentId)))
+    .where(and(isQueued, eq(alerts.isExercise, false), context.visibility.condition(viewer, alerts.incidentId)))
   return found?.n ?? 0
 }
 

@@ -4,14 +4,14 @@ import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import type { AppContext } from '../access/index.ts'
 import { firstSecurityTeam, services } from '../directory/index.ts'
-import { type Actor, markRecords, record, recordAll, system } from '../journal/index.ts'
+import { type Actor, type Marks, markRecords, record, recordAll, system } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
 import { storable } from '../kernel/text.ts'
-import { pageTeam, resolvePagesAbout } from '../paging/index.ts'
+import { pageTeam, type Rise, raiseNoTeam, raisePages, resolvePagesAbout } from '../paging/index.ts'
 import { type Content, keepOccurrences, maxOccurrences } from './occurrences.ts'
 import { matches, reasonOfSilence, silence, silencesNow } from './silences.ts'
 import { alerts } from './tables.ts'
@@ -19,7 +19,7 @@ import { alerts } from './tables.ts'
 export const acceptedAlerts = defineCounter({ name: 'tocsin_alerts_total', help: 'Alerts accepted, by result: new or repeated', labelNames: ['result'] })
 
 /** An alert as a source sends it: the service already found in the catalog, or none. */
-export interface IncomingAlert extends Omit<AlertInput, 'service'> {
+export interface IncomingAlert extends Omit<AlertInput, 'service' | 'isExercise'> {
   readonly serviceId: string | null
   readonly kind?: 'alert' | 'report'
   /** The detection rule that raised it, with the version and SHA-256 of its text. */
@@ -33,6 +33,9 @@ interface Page {
   readonly title: string
   readonly summary: string
 }
+
+/** What a batch of alerts belongs to, where that is not the real world. */
+export type AlertMarks = Pick<Marks, 'isDemo' | 'isExercise'>
 
 export interface Received {
   readonly id: string
@@ -49,8 +52,8 @@ const maxDescription = 1_500
 /**
  * Stores a batch of alerts, whole or not at all. One with the key of an open alert about the same service is one more occurrence of that. The alert says what the
  * newest of its most severe occurrences does, and never becomes less severe. A new alert at or above its service's threshold pages the security team; so does one
- * that rises to it and has not paged.
- * @param scope within what dedup keys are compared.
+ * that rises to it, and one that has paged pages again when it rises.
+ * @param scope within what dedup keys are compared; those of an exercise need one of their own, so that they count up nothing real.
  * @returns one answer for each alert given, in order.
  */
 export async function receiveAlerts(
@@ -59,14 +62,14 @@ export async function receiveAlerts(
   actor: Actor,
   scope: string,
   incoming: readonly IncomingAlert[],
-  isDemo = false,
+  marks: AlertMarks = {},
 ): Promise<Received[]> {
   const keys = incoming.map((alert, position) => (alert.dedupKey === undefined ? `single ${position}` : `key ${identityOf(alert)}`))
   const grouped = Map.groupBy(incoming.keys(), position => keys[position] ?? '')
   // In one order everywhere, so that two batches with the same keys cannot wait for each other.
   const order = [...grouped.keys()].sort()
   const groups = order.map(key => groupOf((grouped.get(key) ?? []).flatMap(position => incoming[position] ?? [])))
-  const rows = await store(tx, scope, groups, isDemo)
+  const rows = await store(tx, scope, groups, { isDemo: marks.isDemo ?? false, isExercise: marks.isExercise ?? false })
   const byKey = new Map(order.map((key, position) => [key, rows[position]]))
   const headlines = new Map(rows.map((row, position) => [row.id, groups[position]?.headline]))
   await announce(tx, context, actor, rows, headlines)
@@ -110,6 +113,7 @@ const stored = {
   kind: alerts.kind,
   rule: alerts.rule,
   isDemo: alerts.isDemo,
+  isExercise: alerts.isExercise,
   incidentId: alerts.incidentId,
   dedupKey: alerts.dedupKey,
   status: alerts.status,
@@ -121,7 +125,7 @@ type Row = Pick<typeof alerts.$inferSelect, keyof typeof stored>
 type Stored = Row & { readonly isNew: boolean; readonly before?: Pick<Row, 'severity' | 'title'> }
 
 /** A few statements for the whole batch: open alerts are repeated, the rest is new. Rows are in the order of the groups. */
-async function store(tx: Tx, scope: string, groups: readonly Group[], isDemo: boolean): Promise<Stored[]> {
+async function store(tx: Tx, scope: string, groups: readonly Group[], marks: Required<AlertMarks>): Promise<Stored[]> {
   const found = new Map<Group, Stored>()
   // What another batch has opened since it was looked for is repeated in the next round. Looking first keeps repetitions from using up numbers.
   for (let left = groups; left.length > 0; left = left.filter(group => !found.has(group))) {
@@ -132,7 +136,7 @@ async function store(tx: Tx, scope: string, groups: readonly Group[], isDemo: bo
     })
     for (const [group, row] of await repeat(tx, repeated)) found.set(group, row)
     const fresh = left.filter(group => !found.has(group))
-    for (const [group, row] of await insert(tx, scope, fresh, isDemo)) found.set(group, row)
+    for (const [group, row] of await insert(tx, scope, fresh, marks)) found.set(group, row)
   }
   const rows = groups.map(group => {
     const row = found.get(group)
@@ -190,13 +194,13 @@ async function repeat(tx: Tx, repeated: readonly { readonly group: Group; readon
 }
 
 /** Inserts what is new, but for what another batch has opened in between. */
-async function insert(tx: Tx, scope: string, groups: readonly Group[], isDemo: boolean): Promise<[Group, Stored][]> {
+async function insert(tx: Tx, scope: string, groups: readonly Group[], marks: Required<AlertMarks>): Promise<[Group, Stored][]> {
   if (groups.length === 0) return []
   const values = groups.map(({ headline, occurrences }) => ({
     ...contentOf(headline),
     ...{ id: newId(), kind: headline.kind ?? ('alert' as const), status: 'open' as const, serviceId: headline.serviceId },
     ...{ dedupScope: scope, dedupKey: headline.dedupKey ?? null, source: headline.source, rule: headline.rule ?? null },
-    ...{ count: occurrences.length, firstSeenAt: tx.now, lastSeenAt: tx.now, isDemo },
+    ...{ count: occurrences.length, firstSeenAt: tx.now, lastSeenAt: tx.now, ...marks },
   }))
   const rows = await tx.db.insert(alerts).values(values).onConflictDoNothing().returning(stored)
   const byId = new Map(rows.map(row => [row.id, row]))
@@ -227,11 +231,12 @@ async function announce(
   headlines: ReadonlyMap<string, IncomingAlert | undefined>,
 ): Promise<void> {
   const fresh = rows.filter(row => row.isNew)
-  await markRecords(
-    tx,
-    fresh.filter(row => row.isDemo).map(row => row.id),
-    { isDemo: true },
-  )
+  for (const mark of ['isDemo', 'isExercise'] as const)
+    await markRecords(
+      tx,
+      fresh.filter(row => row[mark]).map(row => row.id),
+      { [mark]: true },
+    )
   const repeated = rows.filter(row => !row.isNew)
   await recordAll(tx, [
     ...fresh.map(row => ({
@@ -251,10 +256,11 @@ async function announce(
       },
     })),
   ])
-  acceptedAlerts(context.metrics).inc({ result: 'new' }, fresh.length)
-  acceptedAlerts(context.metrics).inc({ result: 'repeated' }, repeated.length)
-  // Whoever works on one that has paged, or on its incident, sees it rise.
-  const risen = repeated.filter(row => hasRisen(row) && !row.hasPaged && (row.status === 'open' || row.status === 'acknowledged'))
+  const countReal = (all: readonly Stored[]) => all.filter(row => !row.isExercise).length
+  acceptedAlerts(context.metrics).inc({ result: 'new' }, countReal(fresh))
+  acceptedAlerts(context.metrics).inc({ result: 'repeated' }, countReal(repeated))
+  // Whoever works on its incident sees it rise.
+  const risen = repeated.filter(row => hasRisen(row) && (row.status === 'open' || row.status === 'acknowledged'))
   if (fresh.length + risen.length > 0) await pageFor(tx, context, actor, [...fresh, ...risen], id => headlines.get(id)?.page)
 }
 
@@ -290,6 +296,7 @@ async function pageFor(
   const serviceIds = [...new Set(due.map(row => row.serviceId).filter(id => id !== null))]
   const known = serviceIds.length === 0 ? [] : await tx.db.select().from(services).where(inArray(services.id, serviceIds))
   const byId = new Map(known.map(service => [service.id, service]))
+  const risen: Rise[] = []
   for (const alert of due) {
     const service = alert.serviceId === null ? undefined : byId.get(alert.serviceId)
     if (!isAtLeast(alert.severity, service?.pageFrom ?? pageFromWithoutService)) continue
@@ -301,24 +308,36 @@ async function pageFor(
       continue
     }
     const teamId = service?.securityTeamId ?? (await firstSecurityTeam(tx))
-    // Without any security team nobody can be paged yet: the alert is in the triage queue, and the UI says that paging is not set up.
-    if (teamId === undefined) continue
+    // Without any security team the administrators are told once: paging is not set up.
+    if (teamId === undefined) {
+      await raiseNoTeam(tx, context)
+      continue
+    }
     const full = alert.kind === 'report' ? defang(alert.description) : alert.description
     const description = full.length > maxDescription ? `${storable(full, maxDescription)}…` : full
     const where = service ? `${service.name}: ` : ''
-    await pageTeam(tx, context, {
-      teamId,
-      subject: { kind: 'alert', id: alert.id },
+    const said = {
       title: page?.title ?? `${where}${alert.title}`,
       summary:
         page?.summary ??
         `${alert.kind === 'report' ? 'Reported by a user' : `Alert from ${alert.source}`}: ${alert.title}\nSeverity ${alert.severity}${service ? `, service ${service.name}` : ''}\n\n${description}`.trim(),
       severity: alert.severity,
+    }
+    if (alert.hasPaged) {
+      risen.push({ ...said, subjectId: alert.id })
+      continue
+    }
+    await pageTeam(tx, context, {
+      ...said,
+      teamId,
+      subject: { kind: 'alert', id: alert.id },
       serviceId: alert.serviceId,
       isDemo: alert.isDemo,
+      isExercise: alert.isExercise,
     })
     await tx.db.update(alerts).set({ hasPaged: true, silencedById: null }).where(eq(alerts.id, alert.id))
   }
+  await raisePages(tx, context, risen)
 }
 
 /**

@@ -86,6 +86,8 @@ export const alerts = table(
     incidentId: uuid('incident_id'),
     incidentNumber: integer('incident_number'),
     isDemo: boolean('is_demo').notNull().default(false),
+    /** It belongs to an exercise: nothing of it reaches a customer, an authority or the public. */
+    isExercise: boolean('is_exercise').notNull().default(false),
   },
   self => [
     uniqueIndex('alerts_open_key')

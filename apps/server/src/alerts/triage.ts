@@ -145,7 +145,13 @@ async function originalOf(tx: Tx, context: AppContext, caller: Caller, id: strin
 }
 
 /** Demo data goes in one step: nothing real may go with it, nor a real incident lose what it rests on. */
-function assertSameKind({ number, isDemo }: AlertRow, incident: { readonly isDemo: boolean }): void {
+function assertSameKind({ number, isDemo, isExercise }: AlertRow, incident: { readonly isDemo: boolean; readonly isExercise: boolean }): void {
+  if (isExercise !== incident.isExercise)
+    throw conflict(
+      isExercise
+        ? `Alert ${number} belongs to an exercise. It cannot become part of a real incident.`
+        : `Alert ${number} is a real one, and the incident is an exercise. Open another incident for it.`,
+    )
   if (isDemo === incident.isDemo) return
   throw conflict(
     isDemo
@@ -160,7 +166,7 @@ export async function escalateAlerts(
   context: AppContext,
   caller: Caller,
   ids: readonly string[],
-  incident: { id: string; number: number; codename: string | null; isRestricted: boolean; isDemo: boolean },
+  incident: { id: string; number: number; codename: string | null; isRestricted: boolean; isDemo: boolean; isExercise: boolean },
   disposition: { responsibility: Responsibility; reason: string },
 ): Promise<AlertRow[]> {
   const escalated: AlertRow[] = []
@@ -215,7 +221,14 @@ export async function transferAlert(
   caller: Caller,
   id: string,
   from: { readonly id: string; readonly number: number },
-  to: { readonly id: string; readonly number: number; readonly codename: string | null; readonly isRestricted: boolean; readonly isDemo: boolean } | null,
+  to: {
+    readonly id: string
+    readonly number: number
+    readonly codename: string | null
+    readonly isRestricted: boolean
+    readonly isDemo: boolean
+    readonly isExercise: boolean
+  } | null,
   reason: string,
 ): Promise<void> {
   const alert = await lockAlert(tx, context, caller, id)

@@ -51,7 +51,7 @@ export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?:
     alarms,
     jobs,
     health: new HealthChecks(log),
-    messenger: new Outbox(config, secrets, metrics, jobs, database, log, visibility),
+    messenger: new Outbox(config, secrets, metrics, jobs, database, log, visibility, alarms),
     readers: new JournalReaders(database, log, alarms),
     live: new Live<Caller>(database, log, {
       visible,

@@ -5,7 +5,7 @@ import { readFile } from '../kernel/files.ts'
 import { Produced } from '../kernel/http.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { takeAlertmanager } from './alertmanager/receive.ts'
-import { createIntegration, listIntegrations, revokeIntegration } from './integrations.ts'
+import { createIntegration, listIntegrations, revokeIntegration, saveSeverities } from './integrations.ts'
 import { takePagerDuty } from './pagerduty/receive.ts'
 import { openReportFiles, recordFileRead } from './report-files.ts'
 import { describeForm } from './report-limits.ts'
@@ -30,6 +30,7 @@ export function openConnectors(context: AppContext): Bindings {
   return [
     query(routes.integrations, reader => listIntegrations(reader)),
     command(routes.createIntegration, (tx, { caller, body }) => createIntegration(tx, context.messenger.origin, caller.actor, body)),
+    command(routes.saveSeverities, (tx, { caller, params, body }) => saveSeverities(tx, caller, params.id, body.severities)),
     command(routes.revokeIntegration, (tx, { caller, params }) => revokeIntegration(tx, caller, params.id)),
     openWebhook(routes.fromAlertmanager, bodies.at('alertmanager', bodies.alertmanager), (tx, { params, body }) =>
       takeAlertmanager(tx, context, params.key, body),

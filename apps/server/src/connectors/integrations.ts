@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Integration } from '@tocsin/api'
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import type { Caller } from '../access/index.ts'
@@ -7,6 +8,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem, invalid, notFound } from '../kernel/problems.ts'
 import { randomSecret, secretDigest } from '../kernel/secrets.ts'
+import { foldSeverity } from './severity.ts'
 import { integrations } from './tables.ts'
 
 type IntegrationRow = typeof integrations.$inferSelect
@@ -28,6 +30,7 @@ export async function listIntegrations(reader: Reader, id?: string): Promise<Int
     lastSeenAt: source.lastSeenAt,
     received: source.received,
     revokedAt: source.revokedAt,
+    severities: source.severities,
     isDemo: source.isDemo,
   }))
 }
@@ -39,7 +42,7 @@ export async function createIntegration(
   tx: Tx,
   origin: string,
   actor: Actor,
-  input: { kind: Kind; name: string; serviceId: string | null },
+  { severities = {}, ...input }: { kind: Kind; name: string; serviceId: string | null; severities?: Severities },
   isDemo = false,
 ): Promise<{ source: Integration; key: string; url: string }> {
   if (input.serviceId !== null) {
@@ -48,17 +51,35 @@ export async function createIntegration(
   }
   const id = newId()
   const key = randomSecret(24)
-  await tx.db.insert(integrations).values({ ...input, id, keyDigest: secretDigest(key), createdAt: tx.now, isDemo })
+  await tx.db.insert(integrations).values({ ...input, severities: folded(severities), id, keyDigest: secretDigest(key), createdAt: tx.now, isDemo })
   if (isDemo) await markRecords(tx, [id], { isDemo })
   await record(tx, {
     actor,
     type: 'integration.added',
     subject: { kind: 'integration', id },
-    data: { kind: input.kind, name: input.name, serviceId: input.serviceId },
+    data: { kind: input.kind, name: input.name, serviceId: input.serviceId, ...(Object.keys(severities).length > 0 ? { severities: folded(severities) } : {}) },
   })
   const [source] = await listIntegrations(tx, id)
   if (!source) throw notFound('integration')
   return { source, key, url: `${origin}${paths[input.kind](key)}` }
+}
+
+type Severities = Integration['severities']
+const folded = (severities: Severities): Severities => Object.fromEntries(Object.entries(severities).map(([name, severity]) => [foldSeverity(name), severity]))
+
+/** Sets what the names of severities of an integration mean. As they are it changes nothing. */
+export async function saveSeverities(tx: Tx, caller: Caller, id: string, given: Severities): Promise<Integration> {
+  const [before] = await tx.db.select().from(integrations).where(eq(integrations.id, id)).for('update')
+  if (!before || before.revokedAt !== null) throw notFound('active integration')
+  const severities = folded(given)
+  if (!isDeepStrictEqual(before.severities, severities)) {
+    await tx.db.update(integrations).set({ severities }).where(eq(integrations.id, id))
+    const data = { name: before.name, severities, before: { severities: before.severities } }
+    await record(tx, { actor: caller.actor, type: 'integration.changed', subject: { kind: 'integration', id }, data })
+  }
+  const [source] = await listIntegrations(tx, id)
+  if (!source) throw notFound('integration')
+  return source
 }
 
 export async function revokeIntegration(tx: Tx, caller: Caller, id: string): Promise<void> {

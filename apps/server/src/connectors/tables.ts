@@ -1,7 +1,10 @@
+import { Severity } from '@tocsin/api'
+import { sql } from 'drizzle-orm'
 import { boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { alerts } from '../alerts/tables.ts'
 import { services } from '../directory/tables.ts'
-import { choice, count, id, instant, table } from '../kernel/columns.ts'
+import { choice, count, id, instant, json, table } from '../kernel/columns.ts'
 import { files } from '../kernel/tables.ts'
 
 /** Tools that send alerts, each with a secret address. */
@@ -18,6 +21,8 @@ export const integrations = table(
     lastSeenAt: instant('last_seen_at'),
     received: integer('received').notNull().default(0),
     revokedAt: instant('revoked_at'),
+    /** What its names of severities mean, each as `foldSeverity` has it. */
+    severities: json('severities', z.record(z.string(), Severity), {}).notNull().default(sql`'{}'::jsonb`),
     isDemo: boolean('is_demo').notNull().default(false),
   },
   self => [uniqueIndex('sources_key').on(self.keyDigest)],

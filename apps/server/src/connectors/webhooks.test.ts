@@ -77,12 +77,62 @@ describe('fromAlertmanager', () => {
     expect(await send('2', alert)).toMatchObject([400, { errors: [{ path: 'version' }] }])
   })
 
-  test('takes each name of a severity for what it means, and what it does not know for medium', async ({ world }) => {
+  test('takes each name of a severity for what it means, and what it does not know for high, with a note', async ({ world }) => {
     const { key, alerts, anybody } = await integration(world, 'alertmanager')
-    const expected = { page: 'critical', ERROR: 'high', warning: 'medium', minor: 'low', none: 'info', purple: 'medium' }
-    const body = payload(...Object.keys(expected).map(severity => firing(severity, { severity })))
+    const expected = {
+      ...{ page: 'critical', fatal: 'critical', P1: 'critical', 'SEV-1': 'critical', ERROR: 'high', urgent: 'high', warning: 'medium', ticket: 'medium' },
+      ...{ minor: 'low', none: 'info', purple: 'high', '1': 'high', constructor: 'high' },
+    }
+    const body = payload(...Object.keys(expected).map(severity => firing(severity, { severity })), firing('missing'))
     await anybody('fromAlertmanager', { params: { key }, body })
-    expect(Object.fromEntries((await alerts()).map(({ dedupKey, severity }) => [dedupKey, severity]))).toEqual(expected)
+    const received = await alerts()
+    expect(Object.fromEntries(received.map(({ dedupKey, severity }) => [dedupKey, severity]))).toEqual({ ...expected, missing: 'high' })
+    const noted = received.filter(({ description }) => description.includes('taken as high')).map(({ dedupKey }) => dedupKey)
+    expect(noted.toSorted()).toEqual(['1', 'constructor', 'missing', 'purple'])
+  })
+
+  test('takes the names that its integration maps for what that says, from when it does', async ({ world }) => {
+    const { anybody, alerts, lead, service, primary } = await integration(world, 'alertmanager')
+    const severities = { Purple: 'low', Page: 'medium' } as const
+    const { key, source } = await lead.call('createIntegration', { body: { kind: 'alertmanager', name: 'Own', serviceId: service.id, severities } })
+    expect(source.severities).toEqual({ purple: 'low', page: 'medium' })
+    const send = (...names: string[]) =>
+      anybody('fromAlertmanager', { params: { key }, body: payload(...names.map(severity => firing(`${severity} ${Math.random()}`, { severity }))) })
+    await send('PURPLE', 'page')
+    await world.settle()
+    primary.expectNoPage()
+    expect((await alerts()).map(({ severity }) => severity).toSorted()).toEqual(['low', 'medium'])
+    const params = { id: source.id }
+    await lead.call('saveSeverities', { params, body: { severities: { purple: 'critical' } } })
+    await lead.call('saveSeverities', { params, body: { severities: { purple: 'critical' } } })
+    await send('purple')
+    await world.settle()
+    primary.expectPage(/\[CRITICAL\]/)
+    const changes = (await lead.call('journal', {})).items.filter(({ type }) => type === 'integration.changed')
+    expect(changes).toMatchObject([{ data: { severities: { purple: 'critical' }, before: { severities: { purple: 'low', page: 'medium' } } } }])
+    const body = { severities: Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`name ${n}`, 'low' as const])) }
+    await expect(lead.call('saveSeverities', { params, body })).rejects.toMatchObject(refusal('invalid', 'severities'))
+    const responder = await world.person('responder')
+    await expect(responder.call('saveSeverities', { params, body: { severities: {} } })).rejects.toMatchObject(refusal('forbidden'))
+  })
+
+  test('refuses no alert for a field that is missing, null or of another type; those that were cut off are one alert that says how many', async ({ world }) => {
+    const { key, alerts } = await integration(world, 'alertmanager')
+    const post = async (body: object) => {
+      const headers = { 'content-type': 'application/json' }
+      return (await fetch(`${world.origin}/in/${key}/alertmanager`, { method: 'POST', headers, body: JSON.stringify(body) })).status
+    }
+    const odd = [
+      { status: 'firing', labels: { alertname: 'Bare' } },
+      { status: null, labels: { alertname: 'Nulls', code: 7, gone: null }, annotations: null, startsAt: null, generatorURL: null, fingerprint: null },
+      { labels: null, annotations: { summary: 12 }, fingerprint: 34 },
+    ]
+    expect(await post({ version: '4', groupKey: 'g', externalURL: null, truncatedAlerts: 8, alerts: odd })).toBe(200)
+    expect((await alerts()).map(({ title }) => title).toSorted()).toEqual(['12', '8 more alerts of a group were not sent', 'Bare', 'Nulls'])
+    expect((await alerts()).find(({ title }) => title === 'Nulls')?.labels).toMatchObject({ code: '7' })
+    expect(await post({ version: '4', groupKey: 'g', truncatedAlerts: 'none', alerts: [{ ...odd[0], status: 'resolved' }] })).toBe(200)
+    const open = (await alerts()).filter(({ status }) => status === 'open').map(({ title }) => title)
+    expect(open.toSorted(), 'the same labels are the same alert; nothing is cut off any more').toEqual(['12', 'Nulls'])
   })
 
   test('makes an alert that comes again as more severe more severe, which pages', async ({ world }) => {
@@ -122,8 +172,8 @@ describe('fromAlertmanager', () => {
 
   test('takes each alert for itself: odd characters in one keep no other from paging', async ({ world }) => {
     const { key, alerts, anybody, primary } = await integration(world, 'alertmanager')
-    const polluting: Record<string, string> = JSON.parse('{"__proto__": "root", "constructor": "x"}')
-    const odd = [firing('a1', { path: 'C:\0' }, { description: 'disk full \ud83d' }), firing('a2', polluting)]
+    const polluting: Record<string, string> = JSON.parse('{"__proto__": "root", "constructor": "x", "severity": "info"}')
+    const odd = [firing('a1', { path: 'C:\0', severity: 'info' }, { description: 'disk full \ud83d' }), firing('a2', polluting)]
     await anybody('fromAlertmanager', { params: { key }, body: payload(...odd, firing('a3', { severity: 'critical' }, { summary: 'Ransom note' })) })
     await world.settle()
     primary.expectPage(/Ransom note/)
@@ -219,6 +269,28 @@ describe('PagerDuty’s Events API', () => {
       await anybody('fromPagerDutyIntegration', { params: { key }, body: { ...event, payload: { ...payload, timestamp } } })
     const said = (await lead.call('journal', {})).items.filter(({ type }) => type === 'alert.received' || type === 'alert.repeated').slice(0, 3)
     expect(said.map(({ data }) => (data as { occurredAt?: string }).occurredAt)).toEqual([undefined, '2026-11-23T07:01:00.000Z', '2026-11-23T07:00:00.000Z'])
+  })
+
+  test('a trigger is refused for no optional field: null, numbers, other names of severities', async ({ world }) => {
+    const { key, alerts } = await integration(world, 'pagerduty')
+    const headers = { 'content-type': 'application/json' }
+    const post = async (body: object) => (await fetch(`${world.origin}/in/${key}/v2/enqueue`, { method: 'POST', headers, body: JSON.stringify(body) })).status
+    const base = { event_action: 'trigger', payload: { summary: 'Odd', source: 'db-1', severity: 'critical' } }
+    const nulls = { client: null, client_url: null, links: null, images: null, dedup_key: null }
+    const all = [
+      { ...base, ...nulls, payload: { ...base.payload, timestamp: null, component: null, group: null, class: null, custom_details: null } },
+      { ...base, dedup_key: 7, payload: { summary: 12, source: 1, severity: 'CRITICAL', class: 3 } },
+      { ...base, links: [{ href: null }, 'text'], payload: { summary: 'Unknown', source: null, severity: 'wild' } },
+      { ...base, payload: { summary: 'Missing' } },
+    ]
+    for (const body of all) expect(await post(body), JSON.stringify(body)).toBe(202)
+    expect((await alerts()).map(({ title, severity, dedupKey }) => [title, severity, dedupKey?.length === 32 ? 'own' : dedupKey]).toSorted()).toEqual([
+      ['12', 'critical', '7'],
+      ['Missing', 'high', 'own'],
+      ['Odd', 'critical', 'own'],
+      ['Unknown', 'high', 'own'],
+    ])
+    expect(await post({ ...base, payload: { source: 'db-1' } }), 'what it is about has to be said').toBe(400)
   })
 
   test('a warning pages nobody where pages begin at high, and an error does', async ({ world }) => {

@@ -50,8 +50,8 @@ export async function knownServices(reader: Reader, ids: readonly string[]): Pro
 /** Adds a service, or changes the one whose id and version are given. Saving it as it is changes nothing. */
 export async function saveService(tx: Tx, caller: Caller, input: Input, isDemo = false): Promise<Service> {
   await holdLock(tx, 'organization')
-  await assertTeam(tx, input.securityTeamId, 'security', 'securityTeamId')
-  await assertTeam(tx, input.engineeringTeamId, 'engineering', 'engineeringTeamId')
+  // A team of any kind, and the same one for both sides where one team answers for all of a service.
+  for (const field of ['securityTeamId', 'engineeringTeamId'] as const) await assertTeam(tx, input[field], field)
   const id = input.id ?? newId()
   const sameName = await tx.db.select({ id: services.id }).from(services).where(eq(services.name, input.name))
   if (sameName.some(service => service.id !== id)) throw conflict(`A service named ${input.name} already exists.`)

@@ -111,7 +111,16 @@ async function tellLeads(tx: Tx, context: AppContext, caller: Caller, incident: 
   await context.messenger.postAll(
     tx,
     leads.map(({ email, isDemo }) => ({
-      ...{ id: newId(), channel: 'email', address: email, isDemo, purpose: 'incident-restricted', purposeId: incident.id, withinId: incident.id },
+      ...{
+        id: newId(),
+        channel: 'email',
+        address: email,
+        isDemo,
+        isExercise: incident.isExercise,
+        purpose: 'incident-restricted',
+        purposeId: incident.id,
+        withinId: incident.id,
+      },
       ...{ subject: `Incident ${incident.number} is restricted now`, isNeutral: true },
       body: `Incident ${incident.number} was restricted. Only those with a part in it can see it; its lead can give you access.\n`,
     })),

@@ -1,9 +1,9 @@
 import { incidentRoutes as routes } from '@tocsin/api'
-import { eq, sql } from 'drizzle-orm'
+import { and, eq, or, sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
-import { teams } from '../directory/index.ts'
-import type { Tx } from '../kernel/database.ts'
+import { services, teams } from '../directory/index.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
 import { defineVisibility } from './incident.ts'
@@ -14,6 +14,8 @@ import { escalateAlert, moveAlert, openIncident } from './open.ts'
 import { makeParent } from './parent.ts'
 import { listIncidents, readIncident } from './read.ts'
 import { leaveLeads, setAffectedCustomers, setAffectedServices } from './scope.ts'
+import { incidentServices } from './tables.ts'
+import { remindOfTasks, scheduleTaskReminders, taskReminderJob } from './task-reminders.ts'
 import { addTask, approveTask, changeTask } from './tasks.ts'
 import { listTimeline } from './timeline.ts'
 import {
@@ -38,6 +40,22 @@ export { incidentCustomers, incidents } from './tables.ts'
 export { selectionOf, wholeTimeline } from './timeline.ts'
 export { ClosingConditions, DeclarationEffects } from './transitions.ts'
 
+/** The roles that a team fills in an incident: by the sides of the affected services that it answers, or else by its kind. */
+async function rolesOf(reader: Reader, incidentId: string, teamId: string): Promise<readonly ('lead' | 'owner')[]> {
+  const affected = await reader.db
+    .select({ security: services.securityTeamId, engineering: services.engineeringTeamId })
+    .from(incidentServices)
+    .innerJoin(services, eq(services.id, incidentServices.serviceId))
+    .where(and(eq(incidentServices.incidentId, incidentId), or(eq(services.securityTeamId, teamId), eq(services.engineeringTeamId, teamId))))
+  const sides = [
+    ...(affected.some(({ security }) => security === teamId) ? ['lead' as const] : []),
+    ...(affected.some(({ engineering }) => engineering === teamId) ? ['owner' as const] : []),
+  ]
+  if (sides.length > 0) return sides
+  const [team] = await reader.db.select({ kind: teams.kind }).from(teams).where(eq(teams.id, teamId))
+  return team === undefined ? [] : [team.kind === 'security' ? 'lead' : 'owner']
+}
+
 /** `conditions` collects what other modules have against closing an incident, `effects` what they do when it is declared, or what they look at changes. */
 export function openIncidents(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects): Bindings {
   defineVisibility(context)
@@ -59,10 +77,11 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
       const { about, teamId, personId } = entry.data
       // A service account leads nothing, and its maker did not answer.
       if (about.kind !== 'incident' || teamId === null || entry.actor.kind === 'key') return
-      const [team] = await tx.db.select({ kind: teams.kind }).from(teams).where(eq(teams.id, teamId))
-      if (team) await takeVacantRole(tx, context, entry.actor, about.id, team.kind === 'security' ? 'lead' : 'owner', personId)
+      for (const role of await rolesOf(tx, about.id, teamId)) await takeVacantRole(tx, context, entry.actor, about.id, role, personId)
     },
   })
+  context.jobs.register(taskReminderJob, { run: tx => remindOfTasks(tx, context) })
+  context.jobs.keep(taskReminderJob, scheduleTaskReminders)
   context.readers.follow('monitoring', (tx, entries) => watchMonitored(tx, context, entries), { types: alertTypes })
   context.visibility.names(
     'incident.alerted-again',

@@ -180,8 +180,9 @@ describe('a suspect', () => {
     expect((await suspect.call('pages')).items).toEqual([])
     expect((await suspect.call('myPages')).items).toEqual([])
     const [page] = (await lead.call('pages')).items
-    for (const route of ['acknowledgePage', 'escalatePage'] as const)
-      await expect(suspect.call(route, { params: { id: page?.id ?? '' } })).rejects.toMatchObject(gone)
+    const pageParams = { id: page?.id ?? '' }
+    await expect(suspect.call('acknowledgePage', { params: pageParams })).rejects.toMatchObject(gone)
+    await expect(suspect.call('escalatePage', { params: pageParams, body: { level: 1 } })).rejects.toMatchObject(gone)
     await expect(lead.call('addResponders', { params: { id: page?.id ?? '' }, body: { personIds: [suspect.id] } })).rejects.toMatchObject(
       refusal('invalid', 'personIds'),
     )

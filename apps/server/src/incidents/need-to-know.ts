@@ -169,7 +169,7 @@ export async function breakGlass(tx: Tx, context: AppContext, caller: Caller, wh
     ...{ kind: emergencyAccessJob, key: emergencyAccessKey(id, caller.personId), runAt: until },
     data: { incidentId: id, personId: caller.personId },
   })
-  await insertTask(tx, caller, id, {
+  await insertTask(tx, context, caller, saved, {
     ...{ title: `Review the emergency access of ${caller.actor.name}`, assigneeId: incident.leadId, dueOn: null, isBusinessImpacting: false },
   })
   await pageLead(tx, context, saved, {

@@ -21,6 +21,7 @@ interface Opening {
   readonly alertIds: readonly string[]
   readonly isRestricted: boolean
   readonly codename?: string | undefined
+  readonly isExercise: boolean
 }
 
 /** Opens a suspected incident: reasonable suspicion starts the work. The teams that are responsible for its services are paged. */
@@ -30,7 +31,9 @@ export async function openIncident(tx: Tx, context: AppContext, caller: Caller, 
   const known = new Map((await listServices(tx)).map(service => [service.id, service]))
   if (input.serviceIds.some(serviceId => !known.has(serviceId))) throw invalid('serviceIds', 'must be IDs of services in the catalog')
   // What touches demo data is demo data, so that all of it can be removed in one step; what begins with an alert is what that is.
-  const isDemo = input.alertIds.length > 0 ? await isAnyDemo(tx, input.alertIds) : input.serviceIds.some(serviceId => known.get(serviceId)?.isDemo === true)
+  const marked = await marksOf(tx, input.alertIds)
+  const isDemo = input.alertIds.length > 0 ? marked.isDemo : input.serviceIds.some(serviceId => known.get(serviceId)?.isDemo === true)
+  const isExercise = input.isExercise || marked.isExercise
   const codename = input.isRestricted ? (input.codename ?? newCodename()) : null
   const [incident] = await tx.db
     .insert(incidents)
@@ -45,10 +48,11 @@ export async function openIncident(tx: Tx, context: AppContext, caller: Caller, 
       isRestricted: input.isRestricted,
       codename,
       isDemo,
+      isExercise,
     })
     .returning()
   if (!incident) throw new Error('an inserted incident is returned')
-  if (isDemo || input.isRestricted) await markRecords(tx, [id], { isDemo, isRestricted: input.isRestricted })
+  if (isDemo || isExercise || input.isRestricted) await markRecords(tx, [id], { isDemo, isExercise, isRestricted: input.isRestricted })
   if (caller.actor.kind !== 'key') await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId })
   await record(tx, {
     actor: caller.actor,
@@ -77,8 +81,13 @@ export async function openIncident(tx: Tx, context: AppContext, caller: Caller, 
   return id
 }
 
-async function isAnyDemo(reader: Reader, alertIds: readonly string[]): Promise<boolean> {
-  return (await reader.db.$count(alerts, and(inArray(alerts.id, [...alertIds]), eq(alerts.isDemo, true)))) > 0
+/** Whether any of these alerts belongs to the demo, or to an exercise. */
+async function marksOf(reader: Reader, alertIds: readonly string[]): Promise<{ isDemo: boolean; isExercise: boolean }> {
+  const rows = await reader.db
+    .select({ isDemo: alerts.isDemo, isExercise: alerts.isExercise })
+    .from(alerts)
+    .where(inArray(alerts.id, [...alertIds]))
+  return { isDemo: rows.some(row => row.isDemo), isExercise: rows.some(row => row.isExercise) }
 }
 
 /** The opener leads, when on the security team, already working on its alert, or where it is restricted, so that nobody is paged by rota; otherwise the security team is paged, and who answers leads. */
@@ -132,6 +141,7 @@ export async function escalateAlert(
       serviceIds: [],
       alertIds: [alert.id],
       isRestricted: false,
+      isExercise: false,
     })
   const incident = await lockOpenIncident(tx, context, caller, input.incidentId)
   await escalateAlerts(tx, context, caller, [alert.id], incident, input)

@@ -32,6 +32,10 @@ export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id
   for (const partId of [...new Set(input.incidentIds)].sort()) {
     if (partId === id) throw invalid('incidentIds', 'must not include the incident itself')
     const part = await lockOpenIncident(tx, context, caller, partId)
+    if (part.isExercise !== incident.isExercise)
+      throw conflict(
+        `Incident ${part.number} is ${part.isExercise ? 'an exercise' : 'a real one'}, and incident ${incident.number} is ${incident.isExercise ? 'an exercise' : 'a real one'}.`,
+      )
     if (part.parentId !== null && part.parentId !== id) throw conflict(`Incident ${part.number} already has another parent incident.`)
     if ((await childrenOf(tx, context, caller, partId)).length > 0) throw conflict(`Incident ${part.number} is itself a parent incident.`)
     if (part.parentId === null) parts.push(part)
@@ -108,6 +112,7 @@ async function join(tx: Tx, context: AppContext, caller: Caller, incident: Incid
       subject: `Join incident ${incident.number}: ${incident.title}`.slice(0, 200),
       body: `${caller.actor.name} declared incident ${incident.number} a parent incident and linked your incident to it. The parent has one lead. Your incident keeps its own timeline and notification obligations.\n\nSee ${context.messenger.origin}/incidents/${incident.id}\n`,
       isDemo: person.isDemo,
+      isExercise: incident.isExercise,
     })
   }
 }

@@ -33,6 +33,7 @@ function summaryOf(incident: IncidentRow, names: Names): IncidentSummary {
     closedAt: incident.closedAt,
     isRestricted: incident.isRestricted,
     isDemo: incident.isDemo,
+    isExercise: incident.isExercise,
   }
 }
 
@@ -67,12 +68,12 @@ export async function listIncidents(
   return { items: shown.map(row => summaryOf(row, names)), next }
 }
 
-/** How many incidents that a viewer may see are open. */
+/** How many incidents that a viewer may see are open, without exercises. */
 export async function countOpenIncidents(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
   const [found] = await reader.db
     .select({ n: count() })
     .from(incidents)
-    .where(and(isOpen, context.visibility.condition(viewer, incidents.id)))
+    .where(and(isOpen, eq(incidents.isExercise, false), context.visibility.condition(viewer, incidents.id)))
   return found?.n ?? 0
 }
 

@@ -80,7 +80,7 @@ describe('pages within a restricted incident', () => {
     expect(page).toMatchObject({ title: `Incident ${incident.number} (restricted: ${incident.codename}) needs a response`, subject: { id: alert.id } })
     const params = { id: page?.id ?? '' }
     for (const person of [backup, outsider]) expect((await person.call('pages')).items).toEqual([])
-    await lead.call('escalatePage', { params })
+    await lead.call('escalatePage', { params, body: { level: 1 } })
     await expect(primary.call('addResponders', { params, body: { personIds: [lead.id, outsider.id] } })).rejects.toMatchObject(refusal('invalid', 'personIds'))
     await expect(primary.call('declinePage', { params, body: { toId: outsider.id } })).rejects.toMatchObject(refusal('invalid', 'toId'))
     const asKey = await fetch(`${world.origin}/api/v1/pages/${params.id}/acknowledge`, { method: 'POST', headers: { authorization: `Bearer ${key}` } })

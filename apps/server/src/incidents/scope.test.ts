@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
-import { type Person, test, type World } from '../../test/world.ts'
+import { linkIn, type Person, test, type World } from '../../test/world.ts'
 
 /** An incident without services, and two services with teams of their own that would carry out the plan. */
 async function incidentWith(world: World, { isRestricted = false } = {}) {
@@ -68,4 +68,29 @@ describe('setting the affected services', () => {
       refusal('not-signed-in'),
     )
   })
+})
+
+test('one team of any kind answers both sides of a service: its alerts page it, once about an incident, and who acknowledges leads and owns', async ({
+  world,
+}) => {
+  for (const kind of ['engineering', 'security'] as const) {
+    const { team, primary } = await world.team({ kind, tiers: 1 })
+    await world.service(`${kind} service`, team, team)
+    const alert = await world.alert({ service: `${kind} service` })
+    primary.expectPage(/Something odd/)
+    const other = await world.person('responder')
+    const incident = await other.call('openIncident', {
+      body: {
+        title: 'Breach',
+        reason: 'Suspicion.',
+        serviceIds: [alert && (await other.call('alert', { params: { id: alert.id } })).service?.id].flatMap(id => id ?? []),
+      },
+    })
+    await world.settle()
+    const mail = primary.expectPage(/Breach/)
+    primary.expectNoPage()
+    await world.client()('acknowledgeByLink', { body: { token: linkIn(mail, '/a/') } })
+    await world.settle()
+    expect(await other.call('incident', { params: { id: incident.id } })).toMatchObject({ lead: { id: primary.id }, owner: { id: primary.id } })
+  }
 })

@@ -6,7 +6,7 @@ import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
 import { restrictedName, restrictedSummary } from '../notify/index.ts'
-import { pagePeople, pageTeam, resolvePagesAbout } from '../paging/index.ts'
+import { pagePeople, pageTeam, raiseNoTeam, resolvePagesAbout } from '../paging/index.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { incidentCustomers, incidentServices, incidents } from './tables.ts'
 import type { DeclarationEffects } from './transitions.ts'
@@ -77,9 +77,9 @@ export async function listServicesAffected(tx: Tx, context: AppContext, caller: 
 
 /** What every page about an incident says. For a restricted one it contains no details. */
 function pageOf(incident: IncidentRow, { title, brief, summary }: { readonly title: string; readonly brief: string; readonly summary: string }) {
-  const { id, isRestricted, isDemo } = incident
+  const { id, isRestricted, isDemo, isExercise } = incident
   return {
-    ...({ subject: { kind: 'incident', id }, within: id, isNeutral: isRestricted, isDemo } as const),
+    ...({ subject: { kind: 'incident', id }, within: id, isNeutral: isRestricted, isDemo, isExercise } as const),
     title: isRestricted ? `${restrictedName(incident)}${brief}` : title,
     summary: isRestricted ? restrictedSummary : summary,
   } as const
@@ -173,7 +173,7 @@ export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRo
     .orderBy(asc(services.name))
     .limit(1)
   const teamId = service?.teamId ?? (await firstSecurityTeam(tx))
-  if (teamId === undefined) return
+  if (teamId === undefined) return raiseNoTeam(tx, context)
   await pageTeam(tx, context, { ...about, teamId })
 }
 

@@ -36,6 +36,8 @@ export const incidents = table(
     parentId: uuid('parent_id'),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
+    /** It belongs to an exercise: nothing of it reaches a customer, an authority or the public. */
+    isExercise: boolean('is_exercise').notNull().default(false),
   },
   self => [index('incidents_number').on(self.number), index('incidents_status').on(self.status), index('incidents_covered').on(self.parentId)],
 )

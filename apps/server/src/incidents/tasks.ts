@@ -8,9 +8,10 @@ import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { assertSecondPerson } from '../notify/index.ts'
-import { assertNoSuspects, assertVersion, isExecutiveSponsor, lockOpenIncident, namesOf } from './incident.ts'
+import { assertNoSuspects, assertVersion, type IncidentRow, isExecutiveSponsor, lockOpenIncident, namesOf } from './incident.ts'
 import { taskRecord } from './records.ts'
 import { tasks } from './tables.ts'
+import { tellAssignee } from './task-reminders.ts'
 
 interface NewTask {
   readonly title: string
@@ -19,11 +20,11 @@ interface NewTask {
   readonly isBusinessImpacting: boolean
 }
 
-/** Adds a task. */
+/** Adds a task, and tells its assignee. */
 export async function addTask(tx: Tx, context: AppContext, caller: Caller, incidentId: string, input: NewTask): Promise<void> {
-  await lockOpenIncident(tx, context, caller, incidentId)
+  const incident = await lockOpenIncident(tx, context, caller, incidentId)
   if (input.assigneeId !== null) await assertAssignee(tx, context, incidentId, input.assigneeId)
-  await insertTask(tx, caller, incidentId, input)
+  await insertTask(tx, context, caller, incident, input)
 }
 
 async function assertAssignee(tx: Tx, context: AppContext, incidentId: string, personId: string): Promise<void> {
@@ -31,11 +32,12 @@ async function assertAssignee(tx: Tx, context: AppContext, incidentId: string, p
   await assertNoSuspects(tx, context, incidentId, [personId], 'assigneeId')
 }
 
-/** Writes a task whose input has been checked. */
-export async function insertTask(tx: Tx, caller: Caller, incidentId: string, input: NewTask): Promise<void> {
+/** Writes a task whose input has been checked, and tells its assignee. */
+export async function insertTask(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow, input: NewTask): Promise<void> {
   const id = newId()
-  await tx.db.insert(tasks).values({ ...input, id, incidentId })
-  await record(tx, { actor: caller.actor, type: 'task.added', subject: { kind: 'task', id }, within: incidentId, data: { ...input } })
+  await tx.db.insert(tasks).values({ ...input, id, incidentId: incident.id })
+  await record(tx, { actor: caller.actor, type: 'task.added', subject: { kind: 'task', id }, within: incident.id, data: { ...input } })
+  if (input.assigneeId !== null) await tellAssignee(tx, context, incident, { ...input, id }, input.assigneeId, caller.personId)
 }
 
 async function lockTask(tx: Tx, incidentId: string, id: string) {
@@ -63,7 +65,7 @@ export async function changeTask(
     isDone?: boolean | undefined
   },
 ): Promise<void> {
-  await lockOpenIncident(tx, context, caller, incidentId)
+  const incident = await lockOpenIncident(tx, context, caller, incidentId)
   const task = await lockTask(tx, incidentId, id)
   assertVersion(task, input.version)
   if (input.assigneeId) await assertAssignee(tx, context, incidentId, input.assigneeId)
@@ -94,6 +96,8 @@ export async function changeTask(
     ...{ actor: caller.actor, type, subject: { kind: 'task', id }, within: incidentId },
     data: { ...named(after), before: named(before), ...(isApprovalVoid ? { isApprovalVoid } : {}) },
   })
+  if (assigneeId !== null && assigneeId !== before.assigneeId && !isDone)
+    await tellAssignee(tx, context, incident, { id, title, dueOn }, assigneeId, caller.personId)
 }
 
 /** Whoever wrote the title of a task: who added it, and who changed it. */

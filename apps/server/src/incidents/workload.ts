@@ -29,6 +29,7 @@ export function defineWorkload(context: AppContext): void {
         .where(
           and(
             ne(incidents.status, 'closed'),
+            eq(incidents.isExercise, false),
             or(eq(services.securityTeamId, teamId), eq(services.engineeringTeamId, teamId)),
             context.visibility.condition(viewer, incidents.id),
           ),
@@ -52,7 +53,8 @@ export function defineWorkload(context: AppContext): void {
       const rows = await reader.db
         .select({ id: incidents.id, severity: incidents.severity, leadId: incidents.leadId, ownerId: incidents.ownerId })
         .from(incidents)
-        .where(and(ne(incidents.status, 'closed'), or(inArray(incidents.leadId, ids), inArray(incidents.ownerId, ids))))
+        // Who takes part in an exercise is free for what is real.
+        .where(and(ne(incidents.status, 'closed'), eq(incidents.isExercise, false), or(inArray(incidents.leadId, ids), inArray(incidents.ownerId, ids))))
       const asked = new Set(ids)
       return rows.flatMap(({ id, severity, leadId, ownerId }) =>
         [leadId, ownerId].flatMap(personId =>

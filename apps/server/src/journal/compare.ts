@@ -13,8 +13,8 @@ import { journal, journalLeaves } from './tables.ts'
 
 /** An entry for the fold, which is told nothing of one that cannot be read. */
 function foldable(entry: Entry, index: number | null): FoldableEntry {
-  const { id, at, type, subject, actor, isDemo } = entry
-  const base = { id, index, at, type, subject, actor, isDemo }
+  const { id, at, type, subject, actor, isDemo, isExercise } = entry
+  const base = { id, index, at, type, subject, actor, isDemo, isExercise }
   return entry.fault === null ? { ...base, version: versionOf(entry.type), data: entry.data } : { ...base, version: entry.version, data: undefined }
 }
 

@@ -4,7 +4,7 @@ export { JournalReaders } from './follow.ts'
 export { partForeign } from './foreign.ts'
 export { journalHealth } from './health.ts'
 export { Live } from './live.ts'
-export { markAs, markRecords } from './marks.ts'
+export { isOfExercise, type Marks, markAs, markRecords } from './marks.ts'
 export { look } from './order.ts'
 export {
   type Actor,

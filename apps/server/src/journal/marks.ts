@@ -1,8 +1,8 @@
-import { sql } from 'drizzle-orm'
+import { type SQLWrapper, sql } from 'drizzle-orm'
 import type { Tx } from '../kernel/database.ts'
 import { journalMarks } from './tables.ts'
 
-interface Marks {
+export interface Marks {
   readonly isDemo?: boolean
   readonly isExercise?: boolean
   readonly isRestricted?: boolean
@@ -19,6 +19,13 @@ export async function markRecords(tx: Tx, recordIds: readonly string[], marks: M
     .values([...new Set(recordIds)].map(recordId => ({ recordId, ...marks })))
     .onConflictDoUpdate({ target: journalMarks.recordId, set: { ...marks } })
 }
+
+/** Whether any of these records is marked as belonging to an exercise. */
+export const isOfExercise = (...recordIds: readonly SQLWrapper[]) =>
+  sql<boolean>`exists (select 1 from journal_marks mark where mark.is_exercise and mark.record_id in (${sql.join(
+    recordIds.map(id => sql`${id}::text`),
+    sql`, `,
+  )}))`
 
 /** Marks a record as belonging to the demo or an exercise when the one that it belongs to does: a schedule as its team. */
 export async function markAs(tx: Tx, recordId: string, ownerId: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type { messageChannels } from '@tocsin/api'
 import type { Tx } from './database.ts'
+import type { Purpose } from './purposes.ts'
 
 /** The channels that a message can leave by. */
 export type MessageChannel = (typeof messageChannels)[number]
@@ -9,6 +10,9 @@ export const linkPlaceholder = '[private link]'
 
 /** Where the code goes in a message's body. */
 export const codePlaceholder = '[code]'
+
+/** What leads each line that people read of an exercise. */
+export const exerciseMark = '[EXERCISE]'
 
 /** A private link: a page and the claims that are signed for it. */
 export interface PrivateLink {
@@ -21,7 +25,7 @@ export interface PrivateLink {
 export interface NewMessage {
   readonly channel: MessageChannel
   readonly address: string
-  readonly purpose: string
+  readonly purpose: Purpose
   readonly purposeId: string
   readonly withinId?: string | null
   /** Other incidents that the text names. */
@@ -37,6 +41,8 @@ export interface NewMessage {
   /** Sealed for its address: what the channel needs to reach or convince its receiver. */
   readonly secret?: string
   readonly isDemo?: boolean
+  /** It belongs to an exercise: its subject says so, and it goes to nobody outside, see `audiences`. */
+  readonly isExercise?: boolean
 }
 
 /** How a message went, told to the module that wrote it, in the transaction that records it. */
@@ -58,6 +64,7 @@ export interface Leaving {
   readonly subject: string
   readonly body: string
   readonly isDemo: boolean
+  readonly isExercise: boolean
 }
 
 /** A message that its channel refused, or has not taken in time. */

@@ -36,7 +36,7 @@ export async function followIncident(tx: Tx, incident: IncidentRow): Promise<voi
       .values(
         affected.map(customer => ({
           ...{ incidentId: incident.id, customerId: customer.id, kind: 'initial' as const, state: 'pending' as const },
-          ...{ hours: customer.noticeHours, isDemo: incident.isDemo },
+          ...{ hours: customer.noticeHours, isDemo: incident.isDemo, isExercise: incident.isExercise },
         })),
       )
       .onConflictDoNothing()
@@ -123,7 +123,17 @@ async function followScope(tx: Tx, incident: IncidentRow, declaredAt: Instant, c
   const opened = await tx.db
     .insert(obligations)
     .values({
-      ...{ id: newId(), incidentId: incident.id, kind: 'scope', state: 'due', hours: scopeHours, startedAt: declaredAt, dueAt, isDemo: incident.isDemo },
+      ...{
+        id: newId(),
+        incidentId: incident.id,
+        kind: 'scope',
+        state: 'due',
+        hours: scopeHours,
+        startedAt: declaredAt,
+        dueAt,
+        isDemo: incident.isDemo,
+        isExercise: incident.isExercise,
+      },
     })
     .onConflictDoNothing()
     .returning()

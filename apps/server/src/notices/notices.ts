@@ -155,7 +155,7 @@ export async function approveNotice(tx: Tx, context: AppContext, caller: Caller,
     within: incident.id,
     data: {
       ...{ customer: customer.name, sha256: digest(textOf(notice)), to: recipientsOf(customer) },
-      mailsSha256: digest(await mailsOf(tx, incident, notice, customer)),
+      mailsSha256: digest((await mailsOf(tx, incident, notice, customer)).map(mailFacts)),
     },
   })
   return obligation.id
@@ -166,6 +166,7 @@ export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, no
   const { notice, obligation, incident, customer } = await lockNotice(tx, context, caller, noticeId, version)
   if (notice.state === 'draft') throw conflict('The notice must first be approved by somebody other than its author.')
   if (notice.state !== 'approved') throw conflict('This notice was already sent.')
+  if (incident.isExercise) throw conflict('This incident is an exercise: nothing is sent to customers. Waive the notification to close it.')
   if (obligation.startedAt === null) throw conflict('Declare the incident before sending the notice.')
   assertNotWaived(obligation)
   if (notice.nextCommunicationAt !== null && notice.nextCommunicationAt <= tx.now)
@@ -201,7 +202,13 @@ type NoticeMail = Omit<Leaving, 'id' | 'purposeId'>
 async function mailsOf(reader: Reader, incident: IncidentRow, notice: NoticeRow, { contacts, isDemo }: typeof customers.$inferSelect): Promise<NoticeMail[]> {
   const organization = (await readSetting(reader, 'organization', z.string())) ?? 'Our organization'
   const subject = `Security notice from ${organization} (incident ${incident.number}${notice.kind === 'update' ? ', update' : ''})`
-  return contacts.map(({ name, email }) => ({ address: email, subject, body: noticeText(organization, incident, name, notice), isDemo }))
+  return contacts.map(({ name, email }) => ({
+    address: email,
+    subject,
+    body: noticeText(organization, incident, name, notice),
+    isDemo,
+    isExercise: incident.isExercise,
+  }))
 }
 
 /** What leaves is what was approved: its text, whom it is for, and in whose name. Approvals of earlier versions do not say all of that, and are given anew. */
@@ -215,13 +222,15 @@ async function assertAsApproved(
 ): Promise<void> {
   await assertAsRecorded(context, tx, incidentId, noticeRecord(notice))
   const approval = await lastEntryAbout(tx, { kind: 'notice', id: notice.id }, 'notice.approved')
-  if (approval?.data.mailsSha256 !== digest(mails))
+  if (approval?.data.mailsSha256 !== digest(mails.map(mailFacts)))
     throw conflict(
       `The mails to ${customer} are not those that were approved: the contacts or the name of your organization have changed, or an earlier version of Tocsin recorded the approval. Save the notice again and have it approved.`,
     )
 }
 
-const mailDigest = ({ address, subject, body, isDemo }: NoticeMail) => digest({ address, subject, body, isDemo })
+/** As it was before mails said whether they belong to an exercise, where they belong to none. */
+const mailFacts = ({ isExercise, ...mail }: NoticeMail) => (isExercise ? { ...mail, isExercise } : mail)
+const mailDigest = ({ address, subject, body, isDemo, isExercise }: NoticeMail) => digest(mailFacts({ address, subject, body, isDemo, isExercise }))
 
 /** Why a mail of a notice must not leave: it is not one that was sent by an act on record, or was changed since. */
 export async function whyHeldBack(context: AppContext, message: Leaving): Promise<string | undefined> {
@@ -314,7 +323,7 @@ async function meet(tx: Tx, context: AppContext, obligation: ObligationRow, noti
 
 /** The next communication that a notice promises is owed from its first delivery on. */
 export async function promise(tx: Tx, obligation: ObligationRow, notice: NoticeRow, customer: string): Promise<void> {
-  const { incidentId, customerId, isDemo } = obligation
+  const { incidentId, customerId, isDemo, isExercise } = obligation
   const { id: noticeId, nextCommunicationAt: dueAt } = notice
   if (dueAt === null || customerId === null) return
   const [known] = await tx.db.select({ id: obligations.id }).from(obligations).where(eq(obligations.promisedById, noticeId)).limit(1)
@@ -322,7 +331,7 @@ export async function promise(tx: Tx, obligation: ObligationRow, notice: NoticeR
   const id = newId()
   const promised = await tx.db
     .insert(obligations)
-    .values({ id, incidentId, customerId, kind: 'update', state: 'due', promisedById: noticeId, startedAt: tx.now, dueAt, isDemo })
+    .values({ id, incidentId, customerId, kind: 'update', state: 'due', promisedById: noticeId, startedAt: tx.now, dueAt, isDemo, isExercise })
     .returning()
   await record(tx, {
     ...{ actor: system, type: 'obligation.promised', subject: { kind: 'obligation', id }, within: incidentId },

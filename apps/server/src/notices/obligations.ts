@@ -69,6 +69,7 @@ async function selectObligations(reader: Reader, context: AppContext, viewer: Vi
           },
     notices: byObligation.get(obligation.id) ?? [],
     isDemo: obligation.isDemo,
+    isExercise: obligation.isExercise,
     version: obligation.version,
   }))
 }
@@ -146,12 +147,12 @@ export async function obligationsOf(reader: Reader, context: AppContext, viewer:
   return selectObligations(reader, context, viewer, eq(obligations.incidentId, incidentId))
 }
 
-/** How many customers of declared incidents that a viewer may see were not notified yet, and are to be. */
+/** How many customers of declared incidents that a viewer may see were not notified yet, and are to be; exercises left out. */
 export async function countObligations(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
   const [found] = await reader.db
     .select({ n: count() })
     .from(obligations)
-    .where(and(isOpen, context.visibility.condition(viewer, obligations.incidentId)))
+    .where(and(isOpen, eq(obligations.isExercise, false), context.visibility.condition(viewer, obligations.incidentId)))
   return found?.n ?? 0
 }
 

@@ -39,6 +39,8 @@ export const obligations = table(
     decisionApprovedById: uuid('decision_approved_by_id').references(() => people.id),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
+    /** It belongs to an exercise: nothing of it reaches a customer, an authority or the public. */
+    isExercise: boolean('is_exercise').notNull().default(false),
   },
   self => [
     uniqueIndex('obligations_once').on(self.incidentId, self.customerId).where(sql`kind = 'initial'`),

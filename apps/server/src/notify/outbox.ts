@@ -3,6 +3,8 @@ import { and, eq, getTableColumns, inArray, isNull, sql } from 'drizzle-orm'
 import { Counter, Histogram } from 'prom-client'
 import { z } from 'zod'
 import { everybody, type Visibility } from '../access/index.ts'
+import { isOfExercise } from '../journal/index.ts'
+import type { Alarms } from '../kernel/alarms.ts'
 import { addSeconds } from '../kernel/clock.ts'
 import type { Config } from '../kernel/config.ts'
 import type { Database, Reader, Tx } from '../kernel/database.ts'
@@ -15,6 +17,7 @@ import {
   codePlaceholder,
   type DeliveryGuard,
   type DeliveryListener,
+  exerciseMark,
   linkPlaceholder,
   type MessageChannel,
   type Messenger,
@@ -24,6 +27,7 @@ import {
   type TroubleListener,
 } from '../kernel/messenger.ts'
 import { sentenceWithReply, Undeliverable } from '../kernel/outbound.ts'
+import { isForOutside } from '../kernel/purposes.ts'
 import { SealedValueDamaged, sealFor, unsealRow } from '../kernel/sealed-columns.ts'
 import { type Secrets, signToken } from '../kernel/secrets.ts'
 import { type Log, type Metrics, openGauge } from '../kernel/telemetry.ts'
@@ -61,6 +65,7 @@ export class Outbox implements Messenger {
   readonly #config: Config
   readonly #secrets: Secrets
   readonly #visibility: Visibility
+  readonly #alarms: Alarms
   readonly #counted: Counter<'channel' | 'state'>
   readonly #delay: Histogram
   readonly #senders: Senders
@@ -70,10 +75,11 @@ export class Outbox implements Messenger {
   readonly #listeners = new Map<string, DeliveryListener>()
   #origin = ''
 
-  constructor(config: Config, secrets: Secrets, metrics: Metrics, jobs: JobRunner, database: Database, log: Log, visibility: Visibility) {
+  constructor(config: Config, secrets: Secrets, metrics: Metrics, jobs: JobRunner, database: Database, log: Log, visibility: Visibility, alarms: Alarms) {
     this.#config = config
     this.#secrets = secrets
     this.#visibility = visibility
+    this.#alarms = alarms
     const registers = [metrics.registry]
     this.#counted = new Counter({ name: 'tocsin_messages_total', help: 'Messages by channel and state', labelNames: ['channel', 'state'], registers })
     this.#delay = new Histogram({
@@ -172,6 +178,7 @@ export class Outbox implements Messenger {
       namedIds: [...namedIds],
       linkPath: link ? `${link.purpose} ${link.path}` : null,
       linkClaims: link ? Object.fromEntries(link.claims.map((claim, at) => [String(at), claim])) : null,
+      ...(rest.isExercise ? { subject: `${exerciseMark} ${rest.subject}`, body: `This is an exercise.\n\n${rest.body}` } : {}),
       state: !this.has(rest.channel) && rest.isDemo !== true ? ('held' as const) : ('queued' as const),
       createdAt: tx.now,
     }))
@@ -227,9 +234,15 @@ export class Outbox implements Messenger {
       .update(messages)
       .set({ attempts: sql`${messages.attempts} + 1` })
       .where(and(eq(messages.id, messageId), eq(messages.state, 'queued')))
-      .returning({ ...getTableColumns(messages), isRestricted: sql<boolean>`not ${mayRead(this.#visibility, everybody)}` })
+      .returning({
+        ...getTableColumns(messages),
+        isRestricted: sql<boolean>`not ${mayRead(this.#visibility, everybody)}`,
+        // Also where whoever wrote the message, or changed its row, left the mark out.
+        isOfExercise: sql<boolean>`${messages.isExercise} or ${isOfExercise(sql`messages.within_id`, sql`messages.purpose_id`)}`,
+      })
     const message = queued && (await this.#textFor(reader, queued))
     if (!message) return { state: 'failed', text: 'the message was deleted or canceled' }
+    if (message.isOfExercise && isForOutside(message.purpose)) return this.#refuseExercise(database, message)
     const heldBack = await this.#guards.get(message.purpose)?.(message)
     if (heldBack !== undefined) return { state: 'failed', text: heldBack }
     // Nobody is behind a demo address: such a message is not sent, and its receipt says so.
@@ -251,11 +264,26 @@ export class Outbox implements Messenger {
     }
   }
 
+  /** Nothing of an exercise reaches a customer, an authority or the public, by whatever channel: that somebody tried is a fault. */
+  async #refuseExercise(database: Database, { id, purpose, channel }: typeof messages.$inferSelect): Promise<Receipt> {
+    await database.transaction(tx =>
+      this.#alarms.raise(tx, {
+        key: 'exercise-message',
+        title: 'A message of an exercise to somebody outside was not sent',
+        summary: `Message ${id} (${purpose}, ${channel}) belongs to an exercise and is for a customer, an authority or the public. It was not sent. Nothing of an exercise leaves the organization.`,
+      }),
+    )
+    return { state: 'failed', text: 'not sent: it belongs to an exercise and is for somebody outside; the administrators are paged' }
+  }
+
   /**
    * The message in the words that its recipient may read now: who may not see the incident, which may have been restricted since the message was written, gets
    * none of its text, and a suspect there gets nothing. What has a guard is for people outside, and its guard decides.
    */
-  async #textFor(reader: Reader, { isRestricted, ...message }: typeof messages.$inferSelect & { readonly isRestricted: boolean }) {
+  async #textFor(
+    reader: Reader,
+    { isRestricted, ...message }: typeof messages.$inferSelect & { readonly isRestricted: boolean; readonly isOfExercise: boolean },
+  ) {
     if (!isRestricted || this.#guards.has(message.purpose)) return message
     const person = await recipientOf(reader, message)
     if (person && message.withinId !== null && (await this.#visibility.suspectsOf(reader, [message.withinId])).get(message.withinId)?.has(person.id))
@@ -268,7 +296,9 @@ export class Outbox implements Messenger {
           .from(messages)
           .where(and(eq(messages.id, message.id), mayRead(this.#visibility, viewer)))
       : []
-    return found ? message : { ...message, ...neutral(message) }
+    if (found) return message
+    const words = neutral(message)
+    return { ...message, ...words, ...(message.isExercise ? { subject: `${exerciseMark} ${words.subject}` } : {}) }
   }
 
   /** Reports unsent messages to their trouble listeners, once for each. */

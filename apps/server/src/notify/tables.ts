@@ -99,6 +99,8 @@ export const messages = table(
     /** Since when its delivery is failing: it was rejected, or not accepted in time. */
     troubledAt: instant('troubled_at'),
     isDemo: boolean('is_demo').notNull().default(false),
+    /** It belongs to an exercise: nothing of it reaches a customer, an authority or the public. */
+    isExercise: boolean('is_exercise').notNull().default(false),
   },
   self => [
     index('messages_created').on(self.createdAt, self.id),

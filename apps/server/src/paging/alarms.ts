@@ -36,6 +36,16 @@ export async function alarmAdministrators(tx: Tx, context: AppContext, { key, ti
   })
 }
 
+/** What names no service goes to the security team, and there is none: the administrators are told, once while that is so. */
+export async function raiseNoTeam(tx: Tx, context: AppContext): Promise<void> {
+  await context.alarms.raise(tx, {
+    key: 'no-security-team',
+    title: 'Somebody was to be paged: there is no security team',
+    summary:
+      'Alerts and incidents without a service page the security team, and there is none. Look at the triage queue and the open incidents. Add a security team under People, and set up its on-call schedule.',
+  })
+}
+
 /** Resolves the page about a cause that is gone. */
 export async function resolveAlarm(tx: Tx, context: AppContext, key: string): Promise<void> {
   await resolvePages(tx, context, system, and(eq(pages.subjectKind, 'system'), eq(pages.key, pageKey(key))))

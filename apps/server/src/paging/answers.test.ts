@@ -169,8 +169,10 @@ describe('by a reply to its mail', () => {
     second.expectPage(/billing/)
     third.expectNoPage()
     expect(world.takeMails().filter(mail => mail.purpose === 'page-answer').length).toBe(1)
+    // Said again it is about a level that is over: the next one keeps its time, and whoever says it is told.
     await send(world, first.email, to, 'pass', { 'Message-ID': '<two@example.org>' })
     await world.settle()
-    third.expectPage(/billing/)
+    third.expectNoPage()
+    world.expectMail(first.email, /already escalated to the next level/)
   })
 })

@@ -7,9 +7,9 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { type Answer, type AnswerDesk, type Answered, answerHelp } from '../notify/index.ts'
 import { acknowledgerOf } from './acknowledgers.ts'
-import type { PageRow } from './escalation.ts'
+import { levelOf, type PageRow } from './escalation.ts'
 import { acknowledgePage, addResponders, declinePage, escalatePage, snoozePage } from './pages.ts'
-import { linkDays, pageNamed, type Responder, responderAt, responderBy, responderByButton, responderOf } from './responders.ts'
+import { eachPage, linkDays, pageNamed, type Responder, responderAt, responderBy, responderByButton, responderOf } from './responders.ts'
 import { pageNotifications } from './tables.ts'
 
 /** Applies an answer to each page of a responder, and describes the outcome. @throws AppProblem with a sentence for the responder */
@@ -27,13 +27,15 @@ export async function answerPages(tx: Tx, context: AppContext, responder: Respon
   const open = responder.pages.filter(page => page.state !== 'resolved')
   if (open.length === 0) return `Already resolved: ${what}`
   if (answer.kind === 'escalate') {
-    for (const page of open) await escalatePage(tx, context, responder.actor, page.id)
+    await eachPage(open, page => escalatePage(tx, context, responder, page.id, responder.levels.get(page.id) ?? levelOf(page)))
     return `Escalated to the next level: ${what}`
   }
   if (answer.kind === 'decline') {
     const to = answer.to === null ? undefined : await findColleague(tx, open, answer.to, 'to')
-    for (const page of open) await declinePage(tx, context, responder, page.id, { toId: to?.id ?? null, reason: '' })
-    return to ? `Reassigned to ${to.name}: ${what}` : `Escalated to the next level: ${what}`
+    const escalated: boolean[] = []
+    await eachPage(open, async page => escalated.push(await declinePage(tx, context, responder, page.id, { toId: to?.id ?? null, reason: '' })))
+    if (to) return `Reassigned to ${to.name}: ${what}`
+    return escalated.includes(true) ? `Escalated to the next level: ${what}` : `Declined. It had already escalated to the next level: ${what}`
   }
   if (answer.kind === 'add') {
     const added = []

@@ -227,25 +227,22 @@ test('somebody who is added to an acknowledged page is reached another way, too,
 
 test('a bundle whose channel fails goes out through another channel too, as one message, and is in the timeline of its pages', async () => {
   await withProviders(async (world, { twilio, slack }) => {
-    const { primary } = await pagedTeam(world)
+    const { team, primary } = await pagedTeam(world)
+    await world.service('search', team, undefined, 'medium')
     const sms = await addVerified(world, primary, { kind: 'sms', address: '+4930123456' }, twilio)
     const chat = await addVerified(world, primary, { kind: 'slack', address: 'U012AB3CD' }, slack)
-    await primary.call('saveNotificationRules', {
-      body: {
-        high: [
-          { methodId: sms, afterMinutes: 0 },
-          { methodId: chat, afterMinutes: 60 },
-        ],
-        low: [],
-      },
-    })
+    const rules = [
+      { methodId: sms, afterMinutes: 0 },
+      { methodId: chat, afterMinutes: 60 },
+    ]
+    await primary.call('saveNotificationRules', { body: { high: rules, low: rules } })
     const sender = await world.person()
-    await sender.call('createAlerts', { body: Array.from({ length: 12 }, (_, n) => ({ title: `Odd ${n}`, severity: 'high' as const, service: 'billing' })) })
+    await sender.call('createAlerts', { body: Array.from({ length: 12 }, (_, n) => ({ title: `Odd ${n}`, severity: 'medium' as const, service: 'search' })) })
     await world.settle()
     twilio.answer = () => ({ status: 503 })
     slack.received.length = 0
     await world.advance({ seconds: 64 })
-    expect(slack.received.map((_, n) => jsonOf(slack, n).text)).toEqual(['7 more unacknowledged pages'])
+    expect(slack.received.map((_, n) => jsonOf(slack, n).text)).toEqual([expect.stringMatching(/^\[MEDIUM\] search: Odd \d+ and 6 more pages$/)])
     const bundled = (await primary.call('pages')).items.filter(page => page.notifications.some(one => one.channel === 'slack'))
     expect(bundled.length).toBe(7)
     const { events } = await primary.call('page', { params: { id: bundled[0]?.id ?? '' } })

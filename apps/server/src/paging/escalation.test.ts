@@ -1,4 +1,4 @@
-import type { EscalationLevelInput, PageTarget, policyRoutes, RouteInput } from '@tocsin/api'
+import type { EscalationLevelInput, PageTarget, policyRoutes, RouteInput, Severity } from '@tocsin/api'
 import { and, eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { startPeer } from '../../test/peer.ts'
@@ -9,6 +9,7 @@ import { newId } from '../kernel/ids.ts'
 import { jobs } from '../kernel/tables.ts'
 import { contactMethods } from '../notify/tables.ts'
 import { escalatePages, escalationKey } from './escalation.ts'
+import { maxUrgentPerMinute } from './notifications.ts'
 import { type PageRequest, pageTeam } from './pages.ts'
 import { pages, policies } from './tables.ts'
 
@@ -43,7 +44,7 @@ async function teamWith(world: World, levels: Level[], more: { repeats?: number;
     },
   })
   await lead.call('saveTeamOnCall', { params: { id: team.id }, body: { ...settings, policyId: policy.id, ...more.settings } })
-  await world.service('billing', team)
+  await world.service('billing', team, undefined, 'medium')
   await world.settle()
   world.takeMails()
   const [first, second, third] = members
@@ -215,7 +216,9 @@ describe('a policy', () => {
     await save([c])
     await world.advance({ minutes: 5 })
     expect(await pageOf(first)).toMatchObject({ state: 'exhausted' })
-    expect((await timelineOf(first)).at(-1)?.text).toBe(`Nobody acknowledged the page: ${gone}`)
+    expect((await timelineOf(first)).find(event => event.kind === 'page.exhausted')?.text).toMatch(
+      new RegExp(`^Nobody acknowledged the page; paged .* as leads: ${gone}$`),
+    )
     for (const person of [first, second, third, other]) person.expectNoPage()
   })
 
@@ -442,7 +445,7 @@ describe('a page that would reach nobody', () => {
     second.expectNoPage()
     const page = await pageOf(first)
     expect(page).toMatchObject({ state: 'exhausted', nextEscalationAt: null })
-    expect((await timelineOf(first)).at(-1)).toMatchObject({ kind: 'page.exhausted', text: 'Nobody acknowledged the page' })
+    expect((await timelineOf(first)).find(event => event.kind === 'page.exhausted')?.text).toMatch(/^Nobody acknowledged the page; paged lead .+ as leads$/)
     expect(
       await world.server.context.database
         .reader()
@@ -666,11 +669,18 @@ describe('surge', () => {
 })
 
 describe('a storm', () => {
+  async function sendMany(world: World, length: number, severity: Severity): Promise<void> {
+    const sender = await world.person()
+    await sender.call('createAlerts', { body: Array.from({ length }, (_, n) => ({ title: `Odd ${n}`, severity, service: 'billing' })) })
+    await world.settle()
+  }
+
   test('in a bundle names to nobody who may not see it what belongs to an incident', async ({ world }) => {
     const { lead } = await teamWith(world, [tier(0)])
     const stranger = await world.person('lead')
     const [service] = await lead.call('services')
-    for (let n = 0; n < 6; n += 1) await world.alert({ service: 'billing', title: `Odd ${n}` })
+    // As many as go out at once.
+    await sendMany(world, maxUrgentPerMinute - 1, 'high')
     const hidden = []
     for (const title of ['Hidden one', 'Hidden two'])
       hidden.push(await lead.call('openIncident', { body: { title, reason: 'Suspicion.', serviceIds: [service?.id ?? ''] } }))
@@ -688,13 +698,11 @@ describe('a storm', () => {
 
   test('is bundled: nobody gets more than a few pages in a minute, and the bundle says how many', async ({ world }) => {
     const { first } = await teamWith(world, [{ ...tier(0), waitMinutes: 30 }])
-    const sender = await world.person()
-    await sender.call('createAlerts', { body: Array.from({ length: 40 }, (_, n) => ({ title: `Odd ${n}`, severity: 'high' as const, service: 'billing' })) })
-    await world.settle()
+    await sendMany(world, 40, 'medium')
     expect(world.takeMails().filter(mail => mail.to === first.email).length).toBe(5)
     await world.advance({ minutes: 1 })
     const bundle = world.takeMails().filter(mail => mail.to === first.email)
-    expect(bundle.map(mail => mail.subject)).toEqual(['35 more unacknowledged pages'])
+    expect(bundle.map(mail => mail.subject)).toEqual([expect.stringMatching(/^\[MEDIUM\] billing: Odd \d+ and 34 more pages$/)])
     const [mail] = bundle
     if (!mail) throw new Error('a bundle')
     const token = linkIn(mail, '/a/')
@@ -714,9 +722,7 @@ describe('a storm', () => {
 
   test('in a bundle that was not sent is canceled with its acknowledgement', async ({ world }) => {
     const { first } = await teamWith(world, [{ ...tier(0), waitMinutes: 30 }])
-    const sender = await world.person()
-    await sender.call('createAlerts', { body: Array.from({ length: 9 }, (_, n) => ({ title: `Odd ${n}`, severity: 'high' as const, service: 'billing' })) })
-    await world.settle()
+    await sendMany(world, 9, 'medium')
     world.mail.refuse({ code: 451, text: 'later' })
     await world.advance({ minutes: 1 })
     const states = async () => {
@@ -785,7 +791,7 @@ describe('a page', () => {
     const { first, second, third } = await teamWith(world, [tier(0), tier(1)])
     await world.alert({ service: 'billing' })
     const { id } = await pageOf(first)
-    await first.call('escalatePage', { params: { id } })
+    await first.call('escalatePage', { params: { id }, body: { level: 1 } })
     await world.settle()
     second.expectPage(/billing/)
     await second.call('acknowledgePage', { params: { id } })
@@ -891,7 +897,7 @@ describe('a page', () => {
     const later = await start()
     await world.settle()
     world.takeMails()
-    expect(await first.call('escalatePage', { params: { id: earlier } })).toMatchObject({ state: 'resolved', nextEscalationAt: null })
+    expect(await first.call('escalatePage', { params: { id: earlier }, body: { level: 1 } })).toMatchObject({ state: 'resolved', nextEscalationAt: null })
     await world.settle()
     expect(world.takeMails()).toEqual([])
     expect(await dataOf(world, earlier, 'page.resolved')).toMatchObject([{ about: { kind: 'drill', id: earlier }, mergedInto: later }])
@@ -911,8 +917,9 @@ describe('a page', () => {
     first.expectPage(/restricted/)
     expect((await stranger.call('pages')).items).toEqual([])
     const [page] = (await lead.call('pages')).items
-    for (const command of ['acknowledgePage', 'escalatePage', 'page'] as const)
-      await expect(stranger.call(command, { params: { id: page?.id ?? '' } })).rejects.toThrow(/page/)
+    const params = { id: page?.id ?? '' }
+    for (const command of ['acknowledgePage', 'page'] as const) await expect(stranger.call(command, { params })).rejects.toThrow(/page/)
+    await expect(stranger.call('escalatePage', { params, body: { level: 1 } })).rejects.toThrow(/page/)
   })
 })
 

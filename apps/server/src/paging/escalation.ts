@@ -1,5 +1,5 @@
 import type { PageTarget } from '@tocsin/api'
-import { isLevelGone, nextLevel, progressAfter, whenWithin } from '@tocsin/oncall'
+import { isLevelGone, nextLevel, noProgress, progressAfter, whenWithin } from '@tocsin/oncall'
 import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
@@ -22,7 +22,7 @@ import {
 } from '../scheduling/index.ts'
 import { type ChannelRequest, type NotificationRequest, notifyChannels, notifyPeople, type TeamChannelRow } from './notifications.ts'
 import { type PolicyRow, type Routed, routePage } from './policies.ts'
-import { pageNotifications, pages, policies } from './tables.ts'
+import { pages, policies } from './tables.ts'
 
 export type PageRow = typeof pages.$inferSelect
 type Progress = NonNullable<PageRow['progress']>
@@ -34,6 +34,8 @@ export const ofPage = (page: Pick<PageRow, 'subjectKind' | 'subjectId' | 'title'
   about: { kind: page.subjectKind, id: page.subjectId },
   title: page.title,
 })
+/** The level that a page is at, as it is shown and sent with each message: it only rises, whatever becomes of the policy. */
+export const levelOf = ({ levelIndex }: Pick<PageRow, 'levelIndex'>): number => Math.max(0, levelIndex)
 export const escalationKey = (pageId: string) => `page:${pageId}`
 
 /** Everything that determines whom a page goes to, read once for a batch of pages. */
@@ -42,12 +44,11 @@ interface PagingSnapshot {
   readonly policies: ReadonlyMap<string, PolicyRow>
   readonly unreachable: ReadonlySet<string>
   readonly administrators: readonly string[]
+  readonly leads: readonly { readonly id: string; readonly isDemo: boolean }[]
   /** What people work on. */
   readonly engagements: readonly Engagement[]
   /** The channels of teams that the policies name, as far as they exist. */
   readonly channels: ReadonlyMap<string, TeamChannelRow>
-  /** Whom pages have gone to already, by page. */
-  readonly sent: ReadonlyMap<string, readonly (string | null)[]>
   /** The people who are to see nothing of an incident, by incident. */
   readonly suspects: ReadonlyMap<string, ReadonlySet<string>>
 }
@@ -84,31 +85,21 @@ async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: reado
           .select()
           .from(teamChannels)
           .where(inArray(teamChannels.id, [...new Set(channelIds)]))
-  const administrators = await tx.db
-    .select({ id: people.id })
+  const responsible = await tx.db
+    .select({ id: people.id, role: people.role, isDemo: people.isDemo })
     .from(people)
-    .where(sql`${people.role} = 'administrator' and ${people.isActive}`)
+    .where(and(inArray(people.role, ['lead', 'administrator']), eq(people.isActive, true)))
     .orderBy(asc(people.id))
-  const sent = await tx.db
-    .selectDistinct({ pageId: pageNotifications.pageId, personId: pageNotifications.personId })
-    .from(pageNotifications)
-    .where(
-      inArray(
-        pageNotifications.pageId,
-        escalating.map(page => page.id),
-      ),
-    )
-  const personIds = administrators.map(person => person.id)
-  const onCall = await readSnapshotOf(tx, settings, [...targets, ...personIds.map(personId => ({ kind: 'person' as const, personId }))])
+  const onCall = await readSnapshotOf(tx, settings, [...targets, ...responsible.map(({ id }) => ({ kind: 'person' as const, personId: id }))])
   return {
     onCall,
     engagements: await context.workload.engagements(tx, [...onCall.people.keys()]),
     policies: new Map(found.map(row => [row.id, row])),
     unreachable: await unreachablePeople(tx),
-    administrators: personIds,
+    administrators: responsible.flatMap(({ id, role }) => (role === 'administrator' ? [id] : [])),
+    leads: responsible.filter(({ role }) => role === 'lead'),
     // One of a kind that is not configured any more reaches nobody.
     channels: new Map(channels.filter(row => context.messenger.has(row.kind)).map(row => [row.id, row])),
-    sent: new Map([...Map.groupBy(sent, ({ pageId }) => pageId)].map(([id, own]) => [id, own.map(({ personId }) => personId)])),
     suspects: await context.visibility.suspectsOf(
       tx,
       escalating.flatMap(page => page.withinId ?? []),
@@ -126,8 +117,8 @@ function snapshotFor(snapshot: PagingSnapshot, { withinId }: PageRow): PagingSna
     ...snapshot,
     onCall: withoutPeople(snapshot.onCall, suspects),
     administrators: snapshot.administrators.filter(id => !suspects.has(id)),
+    leads: snapshot.leads.filter(({ id }) => !suspects.has(id)),
     channels: new Map(),
-    sent: new Map([...snapshot.sent].map(([id, own]) => [id, own.filter(personId => personId === null || !suspects.has(personId))])),
   }
 }
 
@@ -143,9 +134,9 @@ interface Recipient {
 interface Decision {
   readonly people: readonly Recipient[]
   readonly channelIds: readonly string[]
-  /** The number of the next level. */
+  /** How often the page has escalated, with this time. */
   readonly levelIndex: number
-  /** The number of this level. */
+  /** How often it had before. */
   readonly at: number
   readonly progress: Progress | null
   readonly nextEscalationAt: Instant | null
@@ -157,12 +148,21 @@ interface Decision {
 
 const quiet = { people: [], channelIds: [], why: null, needed: 1, isExhausted: false }
 
+/** What an escalation follows, other than the timer of a level. */
+interface Occasion {
+  /** The entry with which a page begins, made of the policy and urgency that it follows. */
+  readonly begun?: (routed: Routed) => NewEntry
+  /** Who passed it on: after the last level the fallback is paged, without them. Null for a service account. */
+  readonly passedOnBy?: string | null
+  /** Why these people are paged, as they are told. */
+  readonly why?: string
+}
+
 /**
  * One level of each unacknowledged page: pages those who are on call for it now, and sets the timer of the next level. Many pages are one transaction
  * with few statements: a storm is when it matters.
- * @param begun the entry with which a page begins, made of the policy and urgency that it follows
  */
-export async function escalatePages(tx: Tx, context: AppContext, pageIds: readonly string[], begun?: (routed: Routed) => NewEntry): Promise<void> {
+export async function escalatePages(tx: Tx, context: AppContext, pageIds: readonly string[], occasion: Occasion = {}): Promise<void> {
   const found = await tx.db
     .select()
     .from(pages)
@@ -180,16 +180,16 @@ export async function escalatePages(tx: Tx, context: AppContext, pageIds: readon
   for (const page of escalating) {
     const routed = routePage(page.teamId === null ? undefined : snapshot.onCall.settings.get(page.teamId), snapshot.policies, page)
     const own = snapshotFor(snapshot, page)
-    const decision = decide(tx.now, own, page, routed)
+    const decision = decide(tx.now, own, page, routed, occasion)
     updates.push({ id: page.id, decision, urgency: routed.urgency })
-    const fresh = { ...page, urgency: routed.urgency }
-    for (const { id, why } of decision.people) requests.push({ page: fresh, personId: id, levelIndex: decision.at, why })
+    const fresh = { ...page, urgency: routed.urgency, state: stateAfter(decision) }
+    for (const { id, why = occasion.why } of decision.people) requests.push({ page: fresh, personId: id, levelIndex: decision.at, why })
     const channels = decision.channelIds.flatMap(id => own.channels.get(id) ?? [])
     channelRequests.push(...channels.map(channel => ({ page: fresh, channel, levelIndex: decision.at })))
     if (decision.nextEscalationAt !== null)
       jobs.push({ kind: escalateJob, key: escalationKey(page.id), runAt: decision.nextEscalationAt, data: { pageId: page.id } })
     const names = channels.map(channel => channel.name)
-    if (begun) entries.push(begun(routed))
+    if (occasion.begun) entries.push(occasion.begun(routed))
     entries.push(entryOf(snapshot.onCall, page, routed, decision, names))
   }
   await save(tx, updates)
@@ -199,11 +199,13 @@ export async function escalatePages(tx: Tx, context: AppContext, pageIds: readon
   await recordAll(tx, entries)
 }
 
+const stateAfter = ({ isExhausted }: Decision): PageRow['state'] => (isExhausted ? 'exhausted' : 'triggered')
+
 /** One statement for all: thousands of pages may escalate in the same second. */
 async function save(tx: Tx, updates: readonly { id: string; decision: Decision; urgency: string }[]): Promise<void> {
   const rows = updates.map(
     ({ id, urgency, decision: one }) =>
-      sql`(${id}::uuid, ${one.isExhausted ? 'exhausted' : 'triggered'}, ${urgency}, ${one.levelIndex}::int, ${one.progress === null ? null : JSON.stringify(one.progress)}::jsonb, ${one.needed}::int, ${one.nextEscalationAt}::timestamptz)`,
+      sql`(${id}::uuid, ${stateAfter(one)}, ${urgency}, ${one.levelIndex}::int, ${one.progress === null ? null : JSON.stringify(one.progress)}::jsonb, ${one.needed}::int, ${one.nextEscalationAt}::timestamptz)`,
   )
   await tx.db.execute(sql`
     update pages set state = fresh.state, urgency = fresh.urgency, level_index = fresh.level_index, progress = fresh.progress, needed = fresh.needed, next_escalation_at = fresh.next_escalation_at, snoozed_until = null
@@ -213,8 +215,9 @@ async function save(tx: Tx, updates: readonly { id: string; decision: Decision; 
 
 function entryOf(onCall: OnCallSnapshot, page: PageRow, routed: Routed, decision: Decision, channels: readonly string[]): NewEntry {
   const base = { actor: system, subject: { kind: 'page', id: page.id }, within: page.withinId } as const
-  if (decision.isExhausted) return { ...base, type: 'page.exhausted', data: { ...ofPage(page), ...(decision.why === null ? {} : { why: decision.why }) } }
   const notified = decision.people.map(({ id }) => referenceIn(onCall, id).name)
+  if (decision.isExhausted)
+    return { ...base, type: 'page.exhausted', data: { ...ofPage(page), notified, ...(decision.why === null ? {} : { why: decision.why }) } }
   return {
     ...base,
     type: notified.length + channels.length > 0 ? 'page.notified' : 'page.waited',
@@ -231,7 +234,7 @@ function entryOf(onCall: OnCallSnapshot, page: PageRow, routed: Routed, decision
   }
 }
 
-function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: Routed): Decision {
+function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: Routed, { passedOnBy }: Occasion): Decision {
   const { policy, urgency } = routed
   const unchanged = { ...quiet, at: page.levelIndex, levelIndex: page.levelIndex, progress: page.progress }
   if (page.levelIndex < 0 && page.firstPersonId !== null && snapshot.onCall.people.get(page.firstPersonId)?.canRespond)
@@ -246,6 +249,8 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
   let progress = start
   for (let found = nextLevel(policy, start, now, urgency); found !== undefined; found = nextLevel(policy, progress, now, urgency)) {
     const { level } = found
+    // The whole list has paged nobody: repeating it is no answer.
+    if (found.progress.round > 0 && !start.hasReached && !start.isFallbackPaged) break
     progress = { ...start, ...found.progress }
     const who = behind(snapshot, page, level.targets)
     // One that was removed is nobody.
@@ -259,36 +264,55 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
     }
     const reachable = who.people.filter(({ id, isShadow }) => !isShadow && !snapshot.unreachable.has(id))
     const isNobody = reachable.length === 0 && channelIds.length === 0
-    if (!isNobody || level.targets.length === 0 || level.whenEmpty === 'wait') return { ...quiet, ...next, people: who.people, why: reasons(gone, who.why) }
+    const reached = { ...progress, hasReached: true }
+    if (!isNobody) return { ...quiet, ...next, progress: reached, people: who.people, why: reasons(gone, who.why) }
+    if (level.targets.length === 0 || level.whenEmpty === 'wait') return { ...quiet, ...next, people: who.people, why: reasons(gone, who.why) }
     if (level.whenEmpty === 'skip') continue
     const why = who.people.every(one => one.isShadow) ? reasonFor(snapshot.onCall, level.targets) : 'The person on call has no working contact method'
     const sentence = `${why}, so you are paged instead.`
     const instead = fallbackOf(snapshot, page.teamId).filter(id => !who.people.some(one => one.id === id))
     const people = [...who.people, ...instead.map(id => ({ id, why: sentence }))]
-    return { ...quiet, ...next, people, why: reasons(gone, `${why}. Paged the fallback instead.`) }
+    return { ...quiet, ...next, progress: reached, people, why: reasons(gone, `${why}. Paged the fallback instead.`) }
   }
-  // Levels were skipped or only waited, so that the page has gone to nobody: that does not count as exhausted. Tried once after the last level.
-  const hasSent = page.personIds === null && (snapshot.sent.get(page.id) ?? []).length > 0
-  if (page.levelIndex <= 0 || (!start.isFallbackPaged && !hasSent)) {
-    const sentence =
-      page.personIds === null
-        ? 'No level of the escalation policy has anyone to page, so you are paged instead.'
-        : 'None of those who were to be paged has acknowledged, so you are paged instead.'
-    const instead = fallbackOf(snapshot, page.teamId).map(id => ({ id, why: sentence }))
+  // Levels were skipped or only waited, so that the page has gone to nobody, or whom it went to passed it on: that does not count as exhausted. Those whom a page names are followed by the administrators.
+  if (!start.isFallbackPaged && (!start.hasReached || passedOnBy !== undefined || page.personIds !== null)) {
+    const because =
+      page.personIds !== null && start.hasReached
+        ? 'None of those who were to be paged has acknowledged'
+        : start.hasReached
+          ? 'The escalation policy has no further level'
+          : 'No level of the escalation policy has anyone to page'
+    const sentence = `${because}, so you are paged instead.`
+    const instead = fallbackOf(snapshot, page.teamId, passedOnBy).map(id => ({ id, why: sentence }))
     const next = { at, levelIndex: at + 1, progress: { ...progress, isFallbackPaged: true } }
     return { ...quiet, ...next, people: instead, nextEscalationAt: addMinutes(now, firstPersonMinutes), why: reasons(gone, sentence) }
   }
-  return { ...unchanged, nextEscalationAt: null, why: gone, isExhausted: true }
+  const why = 'Nobody acknowledged this page, and every level of its escalation policy was paged. You are paged as a lead.'
+  const told = leadsOf(snapshot, page, passedOnBy).map(id => ({ id, why }))
+  return { ...quiet, at, levelIndex: at + 1, progress: start, people: told, nextEscalationAt: null, why: gone, isExhausted: true }
+}
+
+/** The most leads who are told of a page that nobody acknowledged. */
+const maxTold = 20
+
+/** Who is told once that nobody acknowledged a page: the leads of its team, or else all leads, or the administrators. About the installation these were paged. */
+function leadsOf({ onCall, unreachable, administrators, leads }: PagingSnapshot, { teamId, isDemo }: PageRow, passedOnBy?: string | null): readonly string[] {
+  if (teamId === null) return []
+  const members = peopleBehind(onCall, teamId, { kind: 'everyone' }).people
+  const known = leads.flatMap(lead => (lead.isDemo === isDemo && lead.id !== passedOnBy && !unreachable.has(lead.id) ? [lead.id] : []))
+  const own = known.filter(id => members.includes(id))
+  const told = own.length > 0 ? own : known
+  return (told.length > 0 ? told : administrators).slice(0, maxTold)
 }
 
 const reasons = (...all: readonly (string | null)[]): string | null => all.filter(one => one !== null).join(' ') || null
 
-/** The team's fallback, or its members, or the administrators: the first of these that is somebody who can be paged. */
-function fallbackOf({ onCall, unreachable, administrators }: PagingSnapshot, teamId: string | null): readonly string[] {
+/** The team's fallback, or its members, or the administrators: the first of these that is somebody who can be paged, other than who passed it on. */
+function fallbackOf({ onCall, unreachable, administrators }: PagingSnapshot, teamId: string | null, passedOnBy?: string | null): readonly string[] {
   if (teamId === null) return administrators
   const named = onCall.settings.get(teamId)?.fallback.flatMap(target => peopleBehind(onCall, teamId, target).people) ?? []
   const members = peopleBehind(onCall, teamId, { kind: 'everyone' }).people
-  const choices = [named, members, administrators].map(ids => [...new Set(ids)])
+  const choices = [named, members, administrators].map(ids => [...new Set(ids)].filter(id => id !== passedOnBy))
   return choices.find(ids => ids.some(id => !unreachable.has(id))) ?? administrators
 }
 
@@ -383,13 +407,14 @@ export async function escalateAnew(tx: Tx, context: AppContext, pageIds: readonl
 /**
  * Restarts the escalation of a page at once, at the first level or at the one after the level that it is at. Where another page about exactly the same
  * already escalates, that one continues.
+ * @param passedOnBy who did that, where somebody did; null for a service account
  */
-export async function restartEscalation(tx: Tx, context: AppContext, pageId: string, from: 'first' | 'next'): Promise<void> {
+export async function restartEscalation(tx: Tx, context: AppContext, pageId: string, from: 'first' | 'next', passedOnBy?: string | null): Promise<void> {
   if ((await mergeIntoTwin(tx, pageId)) !== undefined) return
-  const place = from === 'first' ? { levelIndex: 0, progress: null } : {}
+  const place = from === 'first' ? { progress: noProgress } : {}
   await tx.db
     .update(pages)
     .set({ ...unanswered, ...place })
     .where(eq(pages.id, pageId))
-  await escalatePages(tx, context, [pageId])
+  await escalatePages(tx, context, [pageId], { passedOnBy })
 }

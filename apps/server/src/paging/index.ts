@@ -14,9 +14,22 @@ import { targetUsage } from './targets.ts'
 import { definePageVisibility } from './visibility.ts'
 import { type Audits, escalationAudits, pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
 
+export { raiseNoTeam } from './alarms.ts'
 export { openAnswerDesk } from './answers.ts'
 export { heartbeatSettings } from './heartbeat-settings.ts'
-export { acknowledgePagesAbout, endRota, movePagesInto, movePagesOut, pagePeople, pageTeam, redactPages, resolvePagesAbout, takePagesFrom } from './pages.ts'
+export {
+  acknowledgePagesAbout,
+  endRota,
+  movePagesInto,
+  movePagesOut,
+  pagePeople,
+  pageTeam,
+  type Rise,
+  raisePages,
+  redactPages,
+  resolvePagesAbout,
+  takePagesFrom,
+} from './pages.ts'
 export { listPolicies, savePolicy } from './policies.ts'
 export { countUnacknowledged } from './read-pages.ts'
 export { saveTeamOnCall, setUpOnCall } from './settings.ts'

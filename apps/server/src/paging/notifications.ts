@@ -1,5 +1,5 @@
-import { channelName } from '@tocsin/api'
-import { and, eq, gt, gte, inArray, isNotNull, isNull, ne, or, sql } from 'drizzle-orm'
+import { channelName, isAtLeast, isUnacknowledged, severities } from '@tocsin/api'
+import { and, eq, gt, gte, inArray, isNotNull, isNull, max, ne, or, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
 import { type NewEntry, recordAll, system } from '../journal/index.ts'
@@ -8,9 +8,10 @@ import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { defineJob, escalationLane } from '../kernel/jobs/lanes.ts'
 import { keysOf, type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
-import { linkPlaceholder, type NewMessage, type PrivateLink, type Trouble } from '../kernel/messenger.ts'
+import { exerciseMark, linkPlaceholder, type NewMessage, type PrivateLink, type Trouble } from '../kernel/messenger.ts'
+import { shortened } from '../kernel/text.ts'
 import { identifiesPeople, type NotificationPlan, type NotificationStep, notificationPlansOf, teamChannelPurpose, type teamChannels } from '../notify/index.ts'
-import { pageBundles, pageNotifications, pages } from './tables.ts'
+import { pageBundles, pageNotifications, pages, unacknowledged } from './tables.ts'
 import { withoutSuspected } from './visibility.ts'
 
 type PageRow = typeof pages.$inferSelect
@@ -20,8 +21,10 @@ const NotifyData = z.object({ pageId: z.uuid(), personId: z.uuid(), levelIndex: 
 type NotifyData = z.output<typeof NotifyData>
 export const notifyJob = defineJob({ kind: 'page.notify', lane: escalationLane, data: NotifyData, isUrgent: true })
 export const bundleJob = defineJob({ kind: 'page.bundle', lane: escalationLane, data: z.object({ bundleId: z.uuid() }) })
-/** The most pages that one person gets within a minute; more go out as one message. */
+/** The most pages of lower severity that one person gets within a minute; more go out as one message. */
 export const maxPagesPerMinute = 6
+/** High and critical pages do not wait for that. Still, nobody reads more than this in a minute, and the channel has others to reach. */
+export const maxUrgentPerMinute = 60
 
 /** Somebody to be paged about something. */
 export interface NotificationRequest {
@@ -75,7 +78,7 @@ async function notifyNow(tx: Tx, context: AppContext, requests: readonly (Notifi
   if (all.length === 0) return
   const personIds = [...new Set(all.map(one => one.personId))]
   const plans = await notificationPlansOf(tx, personIds)
-  const allowances = await allowancesOf(tx, personIds)
+  const sent = await sentWithinMinute(tx, personIds)
   const messages: (NewMessage & { id: string })[] = []
   const notifications: Notification[] = []
   const jobs: NewJob<NotifyData>[] = []
@@ -95,7 +98,7 @@ async function notifyNow(tx: Tx, context: AppContext, requests: readonly (Notifi
         runAt: addMinutes(tx.now, later.afterMinutes - current),
         data: { pageId: page.id, personId, levelIndex, place: place + now.length, why },
       })
-    const isSingle = take(allowances, personId)
+    const isSingle = take(sent, page, personId)
     for (const { step } of now) {
       const base = { pageId: page.id, personId, levelIndex, channel: step.kind, methodId: step.methodId, at: tx.now }
       if (!isSingle) {
@@ -103,7 +106,7 @@ async function notifyNow(tx: Tx, context: AppContext, requests: readonly (Notifi
         continue
       }
       const id = newId()
-      messages.push({ ...pageMessage(tx, page, personId, why), ...addressOf(step), id, isDemo: plan.isDemo })
+      messages.push({ ...pageMessage(tx, page, personId, levelIndex, why), ...addressOf(step), id, isDemo: plan.isDemo })
       notifications.push({ ...base, messageId: id })
     }
   }
@@ -133,38 +136,38 @@ function usable(context: AppContext, plan: NotificationPlan, urgency: PageRow['u
 export const addressOf = (step: NotificationStep) => ({ channel: step.kind, address: step.address, ...(step.secret === null ? {} : { secret: step.secret }) })
 
 function afterwards({ teamId, personIds, state }: PageRow): string {
+  if (state === 'exhausted') return 'Every level was paged, so it does not escalate further.\n'
   if (state === 'acknowledged') return 'It is acknowledged and does not escalate further.\n'
   if (personIds !== null) return 'If nobody acknowledges, the administrators are paged.\n'
   return teamId === null ? 'This page was sent to all administrators.\n' : 'If nobody acknowledges, it escalates to the next person.\n'
 }
 
-/** The private link of a page or bundle. It says when it was made, in minutes, as short as an SMS wants it. */
-const pageLink = (now: Instant, ...about: readonly string[]): PrivateLink => ({
-  ...{ path: '/a/', purpose: 'page' },
-  claims: [...about, Math.floor(Date.parse(now) / 60_000).toString(36)],
-})
+/** When a private link was made, in minutes, as short as an SMS wants it. */
+const minuteOf = (now: Instant) => Math.floor(Date.parse(now) / 60_000).toString(36)
+const privateLink = (...claims: readonly string[]): PrivateLink => ({ path: '/a/', purpose: 'page', claims })
+
+/** What a message says of the level that it was sent for: the one that whoever answers it means. */
+export const levelSentFor = (levelIndex: number): number => levelIndex + 1
 
 /** The message of a page, with the recipient's private link. */
-export function pageMessage({ now }: Tx, page: PageRow, personId: string, why?: string): Omit<NewMessage, 'channel' | 'address'> {
+export function pageMessage({ now }: Tx, page: PageRow, personId: string, levelIndex: number, why?: string): Omit<NewMessage, 'channel' | 'address'> {
   const isDrill = page.subjectKind === 'drill'
   return {
     purpose: 'page',
     purposeId: page.id,
     withinId: page.withinId,
     subject: `${isDrill ? '[DRILL]' : `[${page.severity.toUpperCase()}]`} ${page.title}`.slice(0, 200),
-    body: [
-      ...(why === undefined ? [] : [why]),
-      page.summary,
-      `Acknowledge with one tap (private link, do not share):\n${linkPlaceholder}`,
-      afterwards(page),
-    ].join('\n\n'),
+    body: [...(why === undefined ? [] : [why]), page.summary, `View and acknowledge (private link, do not share):\n${linkPlaceholder}`, afterwards(page)].join(
+      '\n\n',
+    ),
     isNeutral: page.isNeutral,
-    link: pageLink(now, page.id, personId),
+    isExercise: page.isExercise,
+    link: privateLink(page.id, personId, minuteOf(now), `${levelSentFor(levelIndex)}`),
   }
 }
 
-/** How many more pages each person may get as messages of their own in this minute. One is kept for the bundle. */
-async function allowancesOf(tx: Tx, personIds: readonly string[]): Promise<Map<string, number>> {
+/** How many messages with pages each person got within the last minute. */
+async function sentWithinMinute(tx: Tx, personIds: readonly string[]): Promise<Map<string, number>> {
   const rows = await tx.db
     .select({ personId: pageNotifications.personId, n: sql<number>`count(distinct coalesce(${pageNotifications.bundleId}, ${pageNotifications.pageId}))::int` })
     .from(pageNotifications)
@@ -176,14 +179,14 @@ async function allowancesOf(tx: Tx, personIds: readonly string[]): Promise<Map<s
       ),
     )
     .groupBy(pageNotifications.personId)
-  const sent = new Map(rows.map(row => [row.personId, row.n]))
-  return new Map(personIds.map(id => [id, maxPagesPerMinute - 1 - (sent.get(id) ?? 0)]))
+  return new Map(rows.flatMap(({ personId, n }) => (personId === null ? [] : [[personId, n]])))
 }
 
-function take(allowances: Map<string, number>, personId: string): boolean {
-  const left = allowances.get(personId) ?? 0
-  allowances.set(personId, left - 1)
-  return left > 0
+/** Whether a page may go to somebody as a message of its own, which then counts. One is kept for the bundle. */
+function take(sent: Map<string, number>, { severity }: PageRow, personId: string): boolean {
+  const before = sent.get(personId) ?? 0
+  sent.set(personId, before + 1)
+  return before < (isAtLeast(severity, 'high') ? maxUrgentPerMinute : maxPagesPerMinute) - 1
 }
 
 /** Puts what is too much for a minute into the person's bundle, which leaves within the minute. */
@@ -209,6 +212,16 @@ async function bundle(tx: Tx, bundled: ReadonlyMap<string, readonly Notification
   )
 }
 
+/** The level of each page of a bundle that it was sent for, as somebody got it. */
+export async function levelsIn(tx: Tx, bundleId: string, personId: string): Promise<Map<string, number>> {
+  const rows = await tx.db
+    .select({ pageId: pageNotifications.pageId, levelIndex: max(pageNotifications.levelIndex) })
+    .from(pageNotifications)
+    .where(and(eq(pageNotifications.bundleId, bundleId), eq(pageNotifications.personId, personId)))
+    .groupBy(pageNotifications.pageId)
+  return new Map(rows.flatMap(({ pageId, levelIndex }) => (levelIndex === null ? [] : [[pageId, levelSentFor(levelIndex)]])))
+}
+
 /** The pages of a bundle. */
 export async function pagesIn(tx: Tx, bundleId: string): Promise<PageRow[]> {
   const rows = await tx.db
@@ -231,7 +244,7 @@ export async function cancelBundles(tx: Tx, context: AppContext, pageIds: readon
         inArray(pageNotifications.pageId, [...pageIds]),
         isNotNull(pageNotifications.bundleId),
         sql`not exists (select 1 from ${pageNotifications} other join ${pages} on ${pages.id} = other.page_id
-          where other.bundle_id = ${pageNotifications.bundleId} and ${pages.state} = 'triggered')`,
+          where other.bundle_id = ${pageNotifications.bundleId} and ${unacknowledged})`,
       ),
     )
   await context.messenger.cancelUnsent(
@@ -248,12 +261,7 @@ export async function sendBundle(tx: Tx, context: AppContext, bundleId: string):
   const [found] = await tx.db.select().from(pageBundles).where(eq(pageBundles.id, bundleId)).for('update')
   if (!found || found.sentAt !== null) return
   await tx.db.update(pageBundles).set({ sentAt: tx.now }).where(eq(pageBundles.id, bundleId))
-  const open = await withoutSuspected(
-    tx,
-    context,
-    (await pagesIn(tx, bundleId)).filter(page => page.state === 'triggered'),
-    found.personId,
-  )
+  const open = await withoutSuspected(tx, context, (await pagesIn(tx, bundleId)).filter(isUnacknowledged), found.personId)
   if (open.length === 0) return
   const waiting = await tx.db.select().from(pageNotifications).where(eq(pageNotifications.bundleId, bundleId))
   const plan = (await notificationPlansOf(tx, [found.personId])).get(found.personId)
@@ -269,26 +277,45 @@ export async function sendBundle(tx: Tx, context: AppContext, bundleId: string):
   }
 }
 
-/** The message of a bundle, with the recipient's private link. */
+/** The title of a page among others, which may be real. */
+export const titleOf = ({ title, isExercise }: Pick<PageRow, 'title' | 'isExercise'>): string => (isExercise ? `${exerciseMark} ${title}` : title)
+
+/** The worst first, and of those the oldest; what is real before any exercise. */
+export const worstFirst = (one: PageRow, other: PageRow): number =>
+  Number(one.isExercise) - Number(other.isExercise) ||
+  severities.indexOf(other.severity) - severities.indexOf(one.severity) ||
+  Date.parse(one.createdAt) - Date.parse(other.createdAt)
+
+/** Of a title in the subject of a bundle: how many more there are is read, too, wherever it is cut. */
+const maxTitleInSubject = 120
+
+/** The message of a bundle, with the recipient's private link. It names the worst page first: that is what a subject, an SMS and a call have room for. */
 function bundleMessage({ now }: Tx, bundleId: string, personId: string, open: readonly PageRow[], why?: string): Omit<NewMessage, 'channel' | 'address'> {
   // A message is shown to those who may see one record: what belongs to another one is not named in it.
   const withinId = open.find(page => page.withinId !== null)?.withinId ?? null
-  const titleOf = (page: PageRow) => (page.withinId === null || page.withinId === withinId ? page.title : 'Incident details are available through the link')
-  const lines = open.slice(0, maxTitles).map(page => `- [${page.severity.toUpperCase()}] ${titleOf(page)}`)
+  const isExercise = open.every(page => page.isExercise)
+  const shown = (page: PageRow) =>
+    page.withinId === null || page.withinId === withinId ? (isExercise ? page.title : titleOf(page)) : 'Incident details are available through the link'
+  const lineOf = (page: PageRow) => `[${page.severity.toUpperCase()}] ${shown(page)}`
+  const sorted = open.toSorted(worstFirst)
+  const worst = sorted.slice(0, 1).map(page => shortened(lineOf(page), maxTitleInSubject))
+  const others = open.length - 1
+  const lines = sorted.slice(0, maxTitles).map(page => `- ${lineOf(page)}`)
   const more = open.length > maxTitles ? [`- and ${open.length - maxTitles} more`] : []
   return {
     purpose: 'page-bundle',
     purposeId: bundleId,
     withinId,
-    subject: `${open.length} more unacknowledged ${open.length === 1 ? 'page' : 'pages'}`,
+    subject: others > 0 ? `${worst} and ${others} more ${others === 1 ? 'page' : 'pages'}` : worst.join(),
     body: [
       ...(why === undefined ? [] : [why]),
       'These pages arrived in quick succession and are grouped into one message:',
       [...lines, ...more].join('\n'),
-      `View and acknowledge them with one tap (private link, do not share):\n${linkPlaceholder}`,
+      `View and acknowledge them (private link, do not share):\n${linkPlaceholder}`,
       'If nobody acknowledges, they escalate to the next person.\n',
     ].join('\n\n'),
-    link: pageLink(now, 'bundle', bundleId, personId),
+    isExercise,
+    link: privateLink('bundle', bundleId, personId, minuteOf(now)),
   }
 }
 
@@ -310,7 +337,7 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
           ),
           // Somebody who was added to help once it was acknowledged is to be reached, too.
           or(
-            eq(pages.state, 'triggered'),
+            unacknowledged,
             and(eq(pages.state, 'acknowledged'), gte(pageNotifications.at, pages.acknowledgedAt), ne(pageNotifications.personId, pages.acknowledgedById)),
           ),
         ),
@@ -355,7 +382,7 @@ export async function failOver(tx: Tx, context: AppContext, troubles: readonly T
       })
     if (plan === undefined || next === undefined) continue
     const why = `Delivery by ${channelName(channel)} is failing, so you are paged through another contact method.`
-    const message = bundleId === null ? pageMessage(tx, first.page, personId, why) : bundleMessage(tx, bundleId, personId, open, why)
+    const message = bundleId === null ? pageMessage(tx, first.page, personId, levelIndex, why) : bundleMessage(tx, bundleId, personId, open, why)
     const id = newId()
     messages.push({ ...message, ...addressOf(next), id, isDemo: plan.isDemo })
     for (const page of open) {
@@ -386,13 +413,15 @@ export async function notifyChannels(tx: Tx, context: AppContext, requests: read
   const posts = requests.map(request => ({ ...request, id: newId() }))
   await context.messenger.postAll(
     tx,
-    posts.map(({ id, page, channel: { kind, address, secret } }) => {
-      const { link: _link, ...message } = pageMessage(tx, page, '')
+    posts.map(({ id, page, levelIndex, channel: { kind, address, secret } }) => {
+      const { link: _link, ...message } = pageMessage(tx, page, '', levelIndex)
       return {
         ...message,
         ...{ id, channel: kind, address, ...(secret === null ? {} : { secret }) },
         body: `${page.summary}\n\nView and acknowledge: ${context.messenger.origin}/pages/${page.id}\n`,
-        ...(identifiesPeople(kind) ? { link: { path: `/pages/${page.id}#`, purpose: teamChannelPurpose, claims: [page.id] } } : {}),
+        ...(identifiesPeople(kind)
+          ? { link: { path: `/pages/${page.id}#`, purpose: teamChannelPurpose, claims: [page.id, `${levelSentFor(levelIndex)}`] } }
+          : {}),
         isDemo: page.isDemo,
       }
     }),

@@ -48,7 +48,7 @@ test('a snoozed page that is released, declined or escalated is the next personâ
   for (const handOn of [
     (_: string, token: string) => world.client()('releaseByLink', { body: { token } }),
     (id: string) => primary.call('declinePage', { params: { id }, body: {} }),
-    (id: string) => primary.call('escalatePage', { params: { id } }),
+    (id: string) => primary.call('escalatePage', { params: { id }, body: { level: 1 } }),
   ]) {
     await world.alert({ service: 'billing' })
     const token = linkIn(primary.expectPage(/billing/), '/a/')

@@ -1,9 +1,10 @@
-import type { Severity } from '@tocsin/api'
-import { and, eq, exists, gt, inArray, isNotNull, isNull, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { isAtLeast, isUnacknowledged, type Severity } from '@tocsin/api'
+import { noProgress } from '@tocsin/oncall'
+import { and, desc, eq, exists, getTableColumns, gt, inArray, isNotNull, isNull, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, assertResponders, type Caller, findPerson, people } from '../access/index.ts'
-import { type Actor, lastDoneByPeople, markAs, markRecords, record, recordAll, system } from '../journal/index.ts'
+import { type Actor, lastDoneByPeople, markAs, markRecords, type NewEntry, record, recordAll, system } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -18,12 +19,14 @@ import {
   escalatePages,
   escalationKey,
   firstPersonMinutes,
+  levelOf,
   mergeIntoTwin,
   ofPage,
   type PageRow,
   restartEscalation,
 } from './escalation.ts'
-import { cancelBundles, notifyPeople } from './notifications.ts'
+import { cancelBundles, type NotificationRequest, notifyPeople } from './notifications.ts'
+import type { Routed } from './policies.ts'
 import { pageNotifications, pages, unacknowledged } from './tables.ts'
 
 export const wakeJob = defineJob({ kind: 'page.wake', lane: escalationLane, data: z.object({ pageId: z.uuid() }) })
@@ -42,6 +45,7 @@ interface PageContent {
   /** The service that it is about: it decides with the severity which policy the page follows. */
   readonly serviceId?: string | null
   readonly isDemo?: boolean
+  readonly isExercise?: boolean
   /** One topic of a subject, where it has several that may escalate at once. */
   readonly topic?: string
   /** Somebody to page before the team, such as the lead of an incident; the team follows when there is no answer. */
@@ -99,11 +103,12 @@ export async function openPage(
   if (isDrill) {
     await markRecords(tx, [values.id], { isExercise: true })
     if (values.teamId) await markAs(tx, values.id, values.teamId)
-  } else if (values.isDemo) await markRecords(tx, [values.id], { isDemo: true })
-  await escalatePages(tx, context, [values.id], ({ saved: policy, urgency }) => {
+  } else if (values.isDemo || values.isExercise) await markRecords(tx, [values.id], { isDemo: values.isDemo ?? false, isExercise: values.isExercise ?? false })
+  const begun = ({ saved: policy, urgency }: Routed): NewEntry => {
     const data = { ...ofPage(values), teamId: values.teamId ?? null, severity: values.severity, policy, urgency }
     return isDrill ? { ...entry, type: 'drill.started', data } : { ...entry, type: 'page.triggered', within: values.withinId ?? null, data }
-  })
+  }
+  await escalatePages(tx, context, [values.id], { begun })
   return true
 }
 
@@ -215,18 +220,37 @@ export async function releasePage(tx: Tx, context: AppContext, answerer: Answere
   const { actor, personId } = answerer
   await record(tx, { actor, type: 'page.released', subject: { kind: 'page', id: pageId }, within: page.withinId, data: { ...ofPage(page), personId } })
   await cancel(tx, wakeKey(pageId))
-  await restartEscalation(tx, context, pageId, 'next')
+  await restartEscalation(tx, context, pageId, 'next', passingOn(answerer))
   return lockPage(tx, pageId)
 }
 
-/** Declines a page: it is reassigned to the person named, and escalates from there if they do not acknowledge; or to the next level at once. */
+/** Who passes a page on; null for a service account, which is nobody to leave out. */
+const passingOn = ({ actor, personId }: Answerer) => (actor.kind === 'key' ? null : personId)
+
+/** True where a page has escalated since it went to somebody: their answer is about a level that is over. */
+async function isPast(tx: Tx, { id, state, levelIndex }: PageRow, personId: string): Promise<boolean> {
+  if (state !== 'triggered') return false
+  const [latest] = await tx.db
+    .select({ levelIndex: pageNotifications.levelIndex })
+    .from(pageNotifications)
+    .where(and(eq(pageNotifications.pageId, id), eq(pageNotifications.personId, personId)))
+    .orderBy(desc(pageNotifications.levelIndex))
+    .limit(1)
+  return latest !== undefined && latest.levelIndex + 1 < levelIndex
+}
+
+/**
+ * Declines a page: it is reassigned to the person named, and escalates from there if they do not acknowledge; or to the next level at once, unless it has
+ * escalated already since it went to whoever declines.
+ * @returns whether it escalated
+ */
 export async function declinePage(
   tx: Tx,
   context: AppContext,
   caller: Answerer,
   pageId: string,
   { toId, reason }: { toId: string | null; reason: string },
-): Promise<void> {
+): Promise<boolean> {
   const page = await lockPage(tx, pageId)
   if (page.state === 'resolved') throw conflict('The page is already resolved.')
   assertTheirs(page, caller, 'decline')
@@ -243,12 +267,17 @@ export async function declinePage(
     data: { ...ofPage(page), personId: caller.personId, to: to?.name ?? null, reason },
   })
   await cancel(tx, wakeKey(pageId), `reach:${pageId}:${caller.personId}`)
-  if (!to) return restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 'first' : 'next')
+  if (!to) {
+    if (await isPast(tx, page, caller.personId)) return false
+    await restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 'first' : 'next', passingOn(caller))
+    return true
+  }
   const why = `${caller.actor.name} reassigned this page to you${reason ? `: ${reason}` : '.'}`
   const twinId = await mergeIntoTwin(tx, pageId)
   if (twinId !== undefined) {
     const twin = await lockPage(tx, twinId)
-    return notifyPeople(tx, context, [{ page: twin, personId: to.id, levelIndex: twin.levelIndex, why }])
+    await notifyPeople(tx, context, [{ page: twin, personId: to.id, levelIndex: twin.levelIndex - 1, why }])
+    return false
   }
   const nextEscalationAt = addMinutes(tx.now, firstPersonMinutes)
   const [fresh] = await tx.db
@@ -258,16 +287,24 @@ export async function declinePage(
     .returning()
   if (!fresh) throw notFound('page')
   await schedule(tx, { kind: escalateJob, key: escalationKey(pageId), runAt: nextEscalationAt, data: { pageId } })
-  await notifyPeople(tx, context, [{ page: fresh, personId: to.id, levelIndex: page.levelIndex, why }])
+  await notifyPeople(tx, context, [{ page: fresh, personId: to.id, levelIndex: page.levelIndex - 1, why }])
+  return false
 }
 
-/** Escalates to the next level now. */
-export async function escalatePage(tx: Tx, context: AppContext, actor: Actor, pageId: string): Promise<PageRow> {
+/**
+ * Escalates to the next level now.
+ * @param level the one that whoever escalates has seen, see `levelOf`
+ * @throws AppProblem conflict where the page has escalated since: pressed twice, or too late, it would take from the next level the time that it has
+ */
+export async function escalatePage(tx: Tx, context: AppContext, answerer: Answerer, pageId: string, level: number): Promise<PageRow> {
   const page = await lockPage(tx, pageId)
   if (page.state === 'resolved') throw conflict('The page is already resolved.')
+  if (level !== levelOf(page))
+    throw conflict('The page has already escalated to the next level. Look at it again to see who is paged now, and escalate it further from there.')
+  const { actor } = answerer
   await record(tx, { actor, type: 'page.escalated', subject: { kind: 'page', id: pageId }, within: page.withinId, data: ofPage(page) })
   await cancel(tx, wakeKey(pageId))
-  await restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 'first' : 'next')
+  await restartEscalation(tx, context, pageId, page.state === 'exhausted' ? 'first' : 'next', passingOn(answerer))
   return lockPage(tx, pageId)
 }
 
@@ -301,7 +338,7 @@ export async function addResponders(tx: Tx, context: AppContext, caller: Answere
   await notifyPeople(
     tx,
     context,
-    added.map(person => ({ page, personId: person.id, levelIndex: page.levelIndex, why: `${caller.actor.name} added you as a responder.` })),
+    added.map(person => ({ page, personId: person.id, levelIndex: page.levelIndex - 1, why: `${caller.actor.name} added you as a responder.` })),
   )
 }
 
@@ -330,6 +367,53 @@ export async function acknowledgePagesAbout(tx: Tx, context: AppContext, actor: 
     .from(pages)
     .where(and(eq(pages.subjectId, subjectId), unacknowledged))
   for (const { id } of escalating) await acknowledgePage(tx, context, actor, personId, id)
+}
+
+/** A subject that has become more severe, and what its page says from now on. */
+export interface Rise extends Pick<PageRow, 'subjectId' | 'title' | 'summary' | 'severity'> {}
+
+/**
+ * What pages are about has become more severe. One that nobody has acknowledged escalates again from the first level, by the policy and urgency that apply now;
+ * of an acknowledged one whoever acknowledged is paged. A few statements for all of them.
+ */
+export async function raisePages(tx: Tx, context: AppContext, risen: readonly Rise[]): Promise<void> {
+  if (risen.length === 0) return
+  const column = (of: (one: Rise) => string) => sql.param(risen.map(of))
+  const raised = await tx.db
+    .update(pages)
+    .set({ severity: sql`risen.severity`, title: sql`risen.title`, summary: sql`risen.summary` })
+    .from(
+      sql`unnest(${column(one => one.subjectId)}::uuid[], ${column(one => one.severity)}::text[], ${column(one => one.title)}::text[], ${column(one => one.summary)}::text[])
+        as risen(subject_id, severity, title, summary)`,
+    )
+    .where(
+      and(
+        sql`${pages.subjectId} = risen.subject_id and not ${pages.isNeutral}`,
+        inArray(pages.state, ['triggered', 'exhausted', 'acknowledged']),
+        // One that is over in favor of another about the same.
+        sql`not (${pages.state} = 'exhausted' and exists (select 1 from ${pages} twin where twin.key = ${pages.key} and twin.state = 'triggered'))`,
+      ),
+    )
+    .returning(getTableColumns(pages))
+  const why = 'Its severity has risen.'
+  const escalating = raised.filter(isUnacknowledged).map(page => page.id)
+  if (escalating.length > 0) {
+    await tx.db.update(pages).set({ state: 'triggered', progress: noProgress }).where(inArray(pages.id, escalating))
+    await escalatePages(tx, context, escalating, { why })
+  }
+  const working = raised.flatMap((page): NotificationRequest[] =>
+    page.state === 'acknowledged' && page.acknowledgedById !== null
+      ? [
+          {
+            page: isAtLeast(page.severity, 'high') ? { ...page, urgency: 'high' } : page,
+            personId: page.acknowledgedById,
+            levelIndex: page.levelIndex - 1,
+            why: `${why} You have acknowledged this page.`,
+          },
+        ]
+      : [],
+  )
+  await notifyPeople(tx, context, working)
 }
 
 /** An incident has taken alerts in: it decides from now on who may see their pages, and what was sent about them. */

@@ -11,6 +11,7 @@ import { notFound } from '../kernel/problems.ts'
 import { messages } from '../notify/index.ts'
 import { onCallSettings } from '../scheduling/index.ts'
 import { accountsThatAcknowledged } from './acknowledgers.ts'
+import { levelOf } from './escalation.ts'
 import { routePage } from './policies.ts'
 import { pageNotifications, pages, policies, unacknowledged } from './tables.ts'
 import { maySeePage } from './visibility.ts'
@@ -81,12 +82,12 @@ export async function readPage(reader: Reader, context: AppContext, viewer: View
   return page
 }
 
-/** How many pages that a viewer may see are unacknowledged. */
+/** How many pages that a viewer may see are unacknowledged, without those of exercises. */
 export async function countUnacknowledged(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
   const [found] = await reader.db
     .select({ n: count() })
     .from(pages)
-    .where(and(mayList(context, viewer), unacknowledged))
+    .where(and(mayList(context, viewer), unacknowledged, eq(pages.isExercise, false)))
   return found?.n ?? 0
 }
 
@@ -145,8 +146,10 @@ async function pageViews(reader: Reader, rows: readonly PageData[]): Promise<Pag
     subject: { kind: page.subjectKind, id: page.subjectId },
     state: page.state,
     urgency: page.urgency,
+    level: levelOf(page),
     policy: routePage(page.teamId === null ? undefined : settings.get(page.teamId), known, page).saved?.name ?? null,
     isDrill: page.subjectKind === 'drill',
+    isExercise: page.isExercise,
     acknowledgedBy: accounts.get(page.id) ?? acknowledgedBy,
     acknowledgedAt: page.acknowledgedAt,
     // Where several have to, no service account counts.

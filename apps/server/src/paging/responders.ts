@@ -8,14 +8,16 @@ import { AppProblem } from '../kernel/problems.ts'
 import { openToken } from '../kernel/secrets.ts'
 import { contactMethods, type ProviderIdentity, personAt, teamChannelPurpose } from '../notify/index.ts'
 import { acknowledgerOf } from './acknowledgers.ts'
-import type { PageRow } from './escalation.ts'
-import { pagesIn } from './notifications.ts'
+import { levelOf, type PageRow } from './escalation.ts'
+import { levelSentFor, levelsIn, pagesIn, titleOf, worstFirst } from './notifications.ts'
 import { pageNotifications, pages } from './tables.ts'
 import { maySeePage, withoutSuspected } from './visibility.ts'
 
 /** Whom a private link was made for, and what it is about: one page, or the pages of a bundle. */
 export interface Responder {
   readonly pages: readonly PageRow[]
+  /** The level that each page was at when it went out; none for what an earlier version sent. */
+  readonly levels: ReadonlyMap<string, number>
   readonly personId: string
   readonly actor: Actor
 }
@@ -51,8 +53,12 @@ export async function responderOf(tx: Tx, context: AppContext, token: string): P
     found.length === 0 || (minute === undefined ? found.every(page => page.createdAt < oldest) : Number.parseInt(minute, 36) * 60_000 < Date.parse(oldest))
   if (isOver || !person?.isActive)
     throw new AppProblem('not-found', 'This link is invalid or too old, or its page no longer exists. Open Tocsin to see your pages.')
-  return { pages: found, ...answering(person) }
+  const levels = first === 'bundle' ? await levelsIn(tx, second ?? '', person.id) : levelOfClaim(first, fourth)
+  return { pages: found, levels, ...answering(person) }
 }
+
+const levelOfClaim = (pageId: string | undefined, level: string | undefined): Map<string, number> =>
+  new Map(pageId === undefined || level === undefined ? [] : [[pageId, Number(level)]])
 
 /**
  * Whom an answer from a button comes from. In a message to one person that is whom it went to; in a team's channel it is whoever pressed, known by
@@ -65,7 +71,7 @@ export async function responderByButton(
   token: string,
   identity: ProviderIdentity,
 ): Promise<Responder & { readonly isInTeamChannel: boolean }> {
-  const [pageId] = openToken(context.secrets, teamChannelPurpose, token) ?? []
+  const [pageId, level] = openToken(context.secrets, teamChannelPurpose, token) ?? []
   if (pageId === undefined) return { ...(await responderOf(tx, context, token)), isInTeamChannel: false }
   const person = await personAt(tx, identity)
   if (person === undefined)
@@ -80,7 +86,7 @@ export async function responderByButton(
     .from(pages)
     .where(and(eq(pages.id, pageId), maySeePage(context, viewer)))
   if (found.length === 0) throw new AppProblem('not-found', 'This page no longer exists.')
-  return { pages: found, ...answerer, isInTeamChannel: true }
+  return { pages: found, levels: levelOfClaim(pageId, level), ...answerer, isInTeamChannel: true }
 }
 
 /** Whom the latest page or bundle went to at an address, and what it was about. */
@@ -103,52 +109,68 @@ export async function responderBy(tx: Tx, context: AppContext, fits: SQL | undef
     .limit(1)
   const person = latest?.personId ? await findPerson(tx, latest.personId) : undefined
   if (!latest || !person?.isActive) return undefined
-  const all = latest.bundleId === null ? await tx.db.select().from(pages).where(eq(pages.id, latest.pageId)) : await pagesIn(tx, latest.bundleId)
+  const { bundleId, pageId, levelIndex } = latest
+  const all = bundleId === null ? await tx.db.select().from(pages).where(eq(pages.id, pageId)) : await pagesIn(tx, bundleId)
   const found = await withoutSuspected(tx, context, all, person.id)
-  return found.length === 0 ? undefined : { pages: found, ...answering(person) }
+  if (found.length === 0) return undefined
+  const levels = bundleId === null ? new Map([[pageId, levelSentFor(levelIndex)]]) : await levelsIn(tx, bundleId, person.id)
+  return { pages: found, levels, ...answering(person) }
 }
 
 /**
- * Does something to each page of a link, and shows their state then. Of a bundle, pages that are over or somebody else's are passed over.
+ * Does something to each of some pages. Of several, those that are over, somebody else's or have escalated since are passed over.
  * @throws AppProblem conflict when it fits none of them
  */
-export async function throughLink(
-  tx: Tx,
-  context: AppContext,
-  token: string,
-  work: (responder: Responder, page: PageRow) => Promise<unknown>,
-): Promise<RouteReply<typeof pagingRoutes.pageByLink>> {
-  const responder = await responderOf(tx, context, token)
+export async function eachPage(all: readonly PageRow[], work: (page: PageRow, place: number) => Promise<unknown>): Promise<void> {
   const refused: AppProblem[] = []
-  for (const page of responder.pages)
+  for (const [place, page] of all.entries())
     try {
-      await work(responder, page)
+      await work(page, place)
     } catch (error) {
       if (!(error instanceof AppProblem && error.kind === 'conflict')) throw error
       refused.push(error)
     }
   const [first] = refused
-  if (first !== undefined && refused.length === responder.pages.length) throw first
+  if (first !== undefined && refused.length === all.length) throw first
+}
+
+/** Does something to each page of a link, see `eachPage`, and shows their state then. */
+export async function throughLink(
+  tx: Tx,
+  context: AppContext,
+  token: string,
+  work: (responder: Responder, page: PageRow, place: number) => Promise<unknown>,
+): Promise<RouteReply<typeof pagingRoutes.pageByLink>> {
+  const responder = await responderOf(tx, context, token)
+  await eachPage(responder.pages, (page, place) => work(responder, page, place))
   return viewOf(tx, await responderOf(tx, context, token))
 }
 
 const rank = ['triggered', 'exhausted', 'acknowledged', 'resolved']
 
 async function viewOf(reader: Reader, responder: Responder): Promise<RouteReply<typeof pagingRoutes.pageByLink>> {
-  const [page] = responder.pages.toSorted((a, b) => rank.indexOf(a.state) - rank.indexOf(b.state))
+  const [page] = responder.pages.toSorted((a, b) => rank.indexOf(a.state) - rank.indexOf(b.state) || worstFirst(a, b))
   if (!page) throw new AppProblem('not-found', 'The page of this link no longer exists.')
   const many = responder.pages.length
   return {
-    title: many === 1 ? page.title : `${many} pages`,
-    summary: many === 1 ? page.summary : responder.pages.map(one => `[${one.severity.toUpperCase()}] ${one.title}`).join('\n'),
+    title: many === 1 ? titleOf(page) : `${many} pages`,
+    summary:
+      many === 1
+        ? page.summary
+        : responder.pages
+            .toSorted(worstFirst)
+            .map(one => `[${one.severity.toUpperCase()}] ${titleOf(one)}`)
+            .join('\n'),
     severity: page.severity,
     state: page.state,
+    levels: responder.pages.map(levelOf),
     you: responder.actor.name,
     acknowledgedBy: await acknowledgerOf(reader, page),
     acknowledgedAt: page.acknowledgedAt,
     waitsFor: page.state === 'triggered' ? Math.max(0, page.needed - page.acknowledgements.length) : 0,
     snoozedUntil: page.snoozedUntil,
     isDrill: page.subjectKind === 'drill',
+    isExercise: page.isExercise,
     createdAt: page.createdAt,
   }
 }

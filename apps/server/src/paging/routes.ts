@@ -4,6 +4,7 @@ import { listTeams } from '../directory/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
 import { findColleague } from './answers.ts'
+import { levelOf } from './escalation.ts'
 import { readFairness } from './fairness.ts'
 import { acknowledgePage, addResponders, declinePage, escalatePage, releasePage, snoozePage, startDrill } from './pages.ts'
 import { listPolicies, removePolicy, savePolicy } from './policies.ts'
@@ -49,7 +50,9 @@ function pageBindings(context: AppContext): Bindings {
       after(tx, caller, params.id, () => acknowledgePage(tx, context, caller.actor, caller.personId, params.id)),
     ),
     command(routes.declinePage, (tx, { caller, params, body }) => after(tx, caller, params.id, () => declinePage(tx, context, caller, params.id, body))),
-    command(routes.escalatePage, (tx, { caller, params }) => after(tx, caller, params.id, () => escalatePage(tx, context, caller.actor, params.id))),
+    command(routes.escalatePage, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, () => escalatePage(tx, context, caller, params.id, body.level)),
+    ),
     command(routes.addResponders, (tx, { caller, params, body }) =>
       after(tx, caller, params.id, () => addResponders(tx, context, caller, params.id, body.personIds)),
     ),
@@ -67,7 +70,11 @@ function pageBindings(context: AppContext): Bindings {
     openCommand(routes.releaseByLink, (tx, { body }) =>
       throughLink(tx, context, body.token, (responder, page) => releasePage(tx, context, responder, page.id)),
     ),
-    openCommand(routes.escalateByLink, (tx, { body }) => throughLink(tx, context, body.token, ({ actor }, page) => escalatePage(tx, context, actor, page.id))),
+    openCommand(routes.escalateByLink, (tx, { body }) =>
+      throughLink(tx, context, body.token, (responder, page, place) =>
+        escalatePage(tx, context, responder, page.id, body.levels?.[place] ?? responder.levels.get(page.id) ?? levelOf(page)),
+      ),
+    ),
     openCommand(routes.declineByLink, async (tx, { body }) => {
       const to = body.to === null ? undefined : await findColleague(tx, (await responderOf(tx, context, body.token)).pages, body.to, 'to')
       return throughLink(tx, context, body.token, (responder, page) => declinePage(tx, context, responder, page.id, { toId: to?.id ?? null, reason: '' }))

@@ -21,7 +21,9 @@ const person = () =>
 const Progress = z.object({
   round: z.number(),
   passed: z.array(z.string()).readonly(),
-  /** No level had anyone to page, so that the fallback was paged in the end: once. */
+  /** Somebody who can answer was paged by a level, or a channel of a team. */
+  hasReached: z.boolean().optional(),
+  /** No level had anyone to page, or somebody passed it on after the last one, so that the fallback was paged: once. */
   isFallbackPaged: z.boolean().optional(),
 })
 
@@ -67,7 +69,7 @@ export const pages = table(
     firstPersonId: uuid('first_person_id').references(() => people.id),
     /** Whom alone it pages, in the place of a team's escalation policy. */
     personIds: json('person_ids', z.array(z.uuid()), null),
-    /** How many levels have been paged since it began, or began anew; -1 where somebody is paged before the first. */
+    /** How often it has escalated, ever: what a press of “Escalate” is about. -1 where somebody is to be paged before the first level. */
     levelIndex: integer('level_index').notNull().default(0),
     /** Where that is in the policy; null before the first level, and for pages that an earlier version opened. */
     progress: json('progress', Progress, null),
@@ -85,6 +87,8 @@ export const pages = table(
     acknowledgedAt: instant('acknowledged_at'),
     createdAt: instant('created_at').notNull(),
     isDemo: boolean('is_demo').notNull().default(false),
+    /** It belongs to an exercise: nothing of it reaches a customer, an authority or the public. */
+    isExercise: boolean('is_exercise').notNull().default(false),
   },
   self => [
     uniqueIndex('pages_escalating').on(self.key).where(sql`${self.state} = 'triggered'`),

@@ -395,6 +395,7 @@ export async function remindOwner(tx: Tx, context: AppContext, id: string): Prom
       subject: `Follow-up action due: incident ${incident.number}`,
       body: `${incident.isRestricted ? `Follow-up action. ${restrictedName(incident)}` : followUp.title}\n\nIt was due on ${followUp.dueOn} and is ${followUp.state === 'done' ? 'done, but not yet verified as effective' : 'open'}.\n${left}${context.messenger.origin}/follow-ups\n`,
       isDemo: person.isDemo,
+      isExercise: incident.isExercise,
     })
   const nextWeek = new Date(Date.parse(tx.now) + 7 * 86_400_000).toISOString().slice(0, 10)
   await remindOn(tx, id, nextWeek)

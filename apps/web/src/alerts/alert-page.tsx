@@ -5,7 +5,7 @@ import { useParams } from '@tanstack/react-router'
 import type { Alert, AlertOccurrence } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { AlertMatches } from '../detection/alert-matches.tsx'
-import { DemoBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
+import { DemoBadge, ExerciseBadge, markedTitle, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Defanged, ObservableValue } from '../parts/defanged.tsx'
 import { External, Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -30,13 +30,14 @@ function AlertView({ alert }: { alert: Alert }) {
   const isUndecided = alert.disposition === null
   return (
     <Page
-      title={alert.title}
+      title={markedTitle(alert)}
       lead={
         <Group gap={8} component="span">
           <SeverityBadge severity={alert.severity} />
           <StateBadge state={alert.status} />
           {alert.kind === 'report' ? <Badge variant="default">report</Badge> : null}
           <DemoBadge isDemo={alert.isDemo} />
+          <ExerciseBadge isExercise={alert.isExercise} />
           <span>Alert {alert.number}</span>
         </Group>
       }

@@ -1,7 +1,7 @@
 import { Badge, Group, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import type { Alert } from '@tocsin/api'
-import { DemoBadge, SeverityBadge } from '../parts/badges.tsx'
+import { DemoBadge, ExerciseBadge, SeverityBadge } from '../parts/badges.tsx'
 import { Time } from '../parts/time.tsx'
 
 const statusWords: Record<Alert['status'], string> = {
@@ -33,6 +33,7 @@ export function AlertRow({ alert, isSelected = false }: { alert: Alert; isSelect
             {alert.count > 1 ? <Badge variant="default">× {alert.count}</Badge> : null}
             {alert.kind === 'report' ? <Badge variant="default">report</Badge> : null}
             <DemoBadge isDemo={alert.isDemo} />
+            <ExerciseBadge isExercise={alert.isExercise} />
           </Group>
         </div>
       </Group>

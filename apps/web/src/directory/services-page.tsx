@@ -93,8 +93,9 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
     }),
     { toBody: values => ({ ...values, ...(service ? { id: service.id } : {}) }), done: 'Saved.', onDone: onClose },
   )
+  /** Every team: one may answer both sides. Those of the kind that is asked for come first. */
   const teamsOf = (kind: 'security' | 'engineering') =>
-    (teams.data ?? []).filter(team => team.kind === kind).map(team => ({ value: team.id, label: team.name }))
+    (teams.data ?? []).toSorted((one, other) => Number(other.kind === kind) - Number(one.kind === kind)).map(team => ({ value: team.id, label: team.name }))
   return (
     <Modal opened onClose={onClose} title={service ? service.name : 'Add service'}>
       <form onSubmit={submit} noValidate>
@@ -106,15 +107,15 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
             label="Security response team"
             description="Leads incidents"
             data={teamsOf('security')}
-            nothingFoundMessage="Create a security response team first"
+            nothingFoundMessage="Create a team first"
             allowDeselect={false}
             {...form.getInputProps('securityTeamId')}
           />
           <Select
             label="Engineering team"
-            description="Owns the service and carries out the plan"
+            description="Owns the service and carries out the plan. May be the same team"
             data={teamsOf('engineering')}
-            nothingFoundMessage="Create an engineering team first"
+            nothingFoundMessage="Create a team first"
             allowDeselect={false}
             {...form.getInputProps('engineeringTeamId')}
           />

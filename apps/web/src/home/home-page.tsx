@@ -8,7 +8,7 @@ import { useApi, useCommand } from '../api.ts'
 import { IncidentRow } from '../incidents/incident-row.tsx'
 import { AcknowledgeButton } from '../paging/page-actions.tsx'
 import { pagedTo } from '../paging/paged-to.ts'
-import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
+import { ExerciseBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
@@ -135,6 +135,7 @@ function UnacknowledgedPage({ page }: { page: OncallPage }) {
       <div style={{ minWidth: 0 }}>
         <Group gap={8}>
           <SeverityBadge severity={page.severity} />
+          <ExerciseBadge isExercise={page.isExercise} />
           {page.state === 'exhausted' ? <StateBadge state="exhausted" /> : null}
           <Link to="/pages/$id" params={{ id: page.id }} className="row-link">
             {page.title}

@@ -5,7 +5,7 @@ import { type Incident, incidentStatuses } from '@tocsin/api'
 import { useState } from 'react'
 import { download, tellProblem, useApi } from '../api.ts'
 import { IncidentNotices } from '../notices/incident-notices.tsx'
-import { DemoBadge, IncidentSeverityBadge } from '../parts/badges.tsx'
+import { DemoBadge, ExerciseBadge, IncidentSeverityBadge, markedTitle } from '../parts/badges.tsx'
 import { Loaded, Page } from '../parts/page.tsx'
 import { ReviewTab } from '../reviews/review-tab.tsx'
 import { useMay } from '../session.ts'
@@ -40,7 +40,7 @@ function IncidentView({ incident }: { incident: Incident }) {
   const openTasks = incident.tasks.filter(task => task.doneAt === null).length
   return (
     <Page
-      title={incident.title}
+      title={markedTitle(incident)}
       lead={
         <Group gap={8} component="span">
           <IncidentSeverityBadge severity={incident.severity} />
@@ -51,6 +51,7 @@ function IncidentView({ incident }: { incident: Incident }) {
             </Badge>
           ) : null}
           <DemoBadge isDemo={incident.isDemo} />
+          <ExerciseBadge isExercise={incident.isExercise} />
           <span>Incident {incident.number}</span>
         </Group>
       }

@@ -2,7 +2,7 @@ import { Group, Text } from '@mantine/core'
 import { IconLock } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import type { IncidentSummary } from '@tocsin/api'
-import { DemoBadge, IncidentSeverityBadge, StatusBadge } from '../parts/badges.tsx'
+import { DemoBadge, ExerciseBadge, IncidentSeverityBadge, StatusBadge } from '../parts/badges.tsx'
 import { Time } from '../parts/time.tsx'
 
 export function IncidentRow({ incident, isSelected = false }: { incident: IncidentSummary; isSelected?: boolean }) {
@@ -20,6 +20,7 @@ export function IncidentRow({ incident, isSelected = false }: { incident: Incide
         </div>
         <Group gap={6} style={{ flexShrink: 0 }}>
           <DemoBadge isDemo={incident.isDemo} />
+          <ExerciseBadge isExercise={incident.isExercise} />
           <StatusBadge status={incident.status} />
           <IncidentSeverityBadge severity={incident.severity} />
         </Group>

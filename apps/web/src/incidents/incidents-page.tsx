@@ -77,7 +77,7 @@ function OpenModal({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate()
   const { form, submit, isBusy } = useRouteForm(
     'openIncident',
-    { title: '', reason: '', responsibility: 'us', serviceIds: [] as string[], isRestricted: false, codename: '' },
+    { title: '', reason: '', responsibility: 'us', serviceIds: [] as string[], isRestricted: false, codename: '', isExercise: false },
     {
       toBody: ({ codename, ...values }) => ({ ...values, ...(values.isRestricted && codename.trim() !== '' ? { codename } : {}) }),
       onDone: (incident: { id: string }) => void navigate({ to: '/incidents/$id', params: { id: incident.id } }),
@@ -120,6 +120,11 @@ function OpenModal({ onClose }: { onClose: () => void }) {
           {form.values.isRestricted ? (
             <TextInput label="Codename" description="Used in messages instead of the title" placeholder="Chosen for you" {...form.getInputProps('codename')} />
           ) : null}
+          <Checkbox
+            label="Exercise"
+            description="Pages people, marked as an exercise. Nothing of it reaches a customer"
+            {...form.getInputProps('isExercise', { type: 'checkbox' })}
+          />
           <FormActions submit="Open incident" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import type { Notice, Obligation } from '@tocsin/api'
 import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
-import { StateBadge } from '../parts/badges.tsx'
+import { ExerciseBadge, StateBadge } from '../parts/badges.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useKeeping } from '../parts/kept.ts'
 import { FormProblem } from '../parts/page.tsx'
@@ -38,7 +38,10 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
       <Stack gap="sm">
         <Group justify="space-between" align="flex-start">
           <div>
-            <Text fw={620}>{obligation.kind === 'initial' ? obligation.customer?.name : obligationTitle(obligation)}</Text>
+            <Group gap={8}>
+              <Text fw={620}>{obligation.kind === 'initial' ? obligation.customer?.name : obligationTitle(obligation)}</Text>
+              <ExerciseBadge isExercise={obligation.isExercise} />
+            </Group>
             {showsIncident ? (
               <Text size="sm" className="quiet">
                 Incident {obligation.incident.number}: {obligation.incident.title}

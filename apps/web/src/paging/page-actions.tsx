@@ -31,7 +31,7 @@ export function PageActions({ page }: { page: Page }) {
   return (
     <Group gap="xs">
       <AcknowledgeButton page={page} size="sm" />
-      <Button variant="default" loading={escalate.isPending} onClick={() => escalate.mutate({ params })}>
+      <Button variant="default" loading={escalate.isPending} onClick={() => escalate.mutate({ params, body: { level: page.level } })}>
         Escalate now
       </Button>
       <Button variant="default" onClick={() => setAsked('responders')}>

@@ -4,7 +4,7 @@ import { useParams } from '@tanstack/react-router'
 import type { PageTimeline } from '@tocsin/api'
 import { useState } from 'react'
 import { call, tellProblem, useApi } from '../api.ts'
-import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
+import { ExerciseBadge, markedTitle, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
 import { Time, utc } from '../parts/time.tsx'
@@ -17,13 +17,14 @@ export function PageTimelinePage() {
   const timeline = useApi('page', { params: { id }, query: { limit: maxEvents } })
   const more = useMoreEvents(id, timeline.data)
   return (
-    <Page title={timeline.data?.title ?? 'Page'} actions={timeline.data ? <PageActions page={timeline.data} /> : null}>
+    <Page title={timeline.data ? markedTitle(timeline.data) : 'Page'} actions={timeline.data ? <PageActions page={timeline.data} /> : null}>
       <Loaded query={timeline}>
         {page => (
           <Stack>
             <Group gap="xs">
               <SeverityBadge severity={page.severity} />
               <StateBadge state={page.state} />
+              <ExerciseBadge isExercise={page.isExercise} />
               <Text className="quiet">
                 {page.urgency} urgency ·{' '}
                 {page.team === null ? (

@@ -2,7 +2,7 @@ import { Group, Paper, SegmentedControl, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import type { Page as OncallPage } from '@tocsin/api'
 import { useState } from 'react'
-import { SeverityBadge, StateBadge } from '../parts/badges.tsx'
+import { ExerciseBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Empty, Loaded, LoadMore, Page } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
@@ -53,6 +53,7 @@ function PageRow({ page }: { page: OncallPage }) {
         <Group gap={8}>
           <SeverityBadge severity={page.severity} />
           <StateBadge state={page.state} />
+          <ExerciseBadge isExercise={page.isExercise} />
           <Link to="/pages/$id" params={{ id: page.id }} className="row-link">
             {page.title}
           </Link>

@@ -48,6 +48,14 @@ export function DemoBadge({ isDemo }: { isDemo: boolean }) {
   ) : null
 }
 
+export function ExerciseBadge({ isExercise }: { isExercise: boolean }) {
+  return isExercise ? <Tone color="blue">exercise</Tone> : null
+}
+
+/** The title of a page of the browser: what belongs to an exercise says so before anything else. */
+export const markedTitle = ({ title, isExercise }: { readonly title: string; readonly isExercise: boolean }): string =>
+  isExercise ? `[EXERCISE] ${title}` : title
+
 /** Everything whose state a badge shows. One that has no tone below does not compile. */
 type State =
   | Page['state']

@@ -1,4 +1,5 @@
-import { Anchor, Button, Code, Group, Modal, Select, Stack, Table, Text, TextInput } from '@mantine/core'
+import { Anchor, Button, Code, Group, Modal, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { type Integration, type Severity, severities as severitiesKnown } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
@@ -16,6 +17,7 @@ export function Integrations() {
   const integrations = useApi('integrations')
   const mayLead = useMay('lead')
   const [isAdding, setIsAdding] = useState(false)
+  const [mapped, setMapped] = useState<Integration>()
   const revoke = useCommand('revokeIntegration', { done: 'Revoked.' })
   return (
     <Section
@@ -54,9 +56,14 @@ export function Integrations() {
                       </Table.Td>
                       <Table.Td>
                         {mayLead && !source.revokedAt ? (
-                          <Button size="xs" variant="default" onClick={() => revoke.mutate({ params: { id: source.id } })}>
-                            Revoke
-                          </Button>
+                          <Group gap="xs">
+                            <Button size="xs" variant="default" onClick={() => setMapped(source)}>
+                              Severities
+                            </Button>
+                            <Button size="xs" variant="default" onClick={() => revoke.mutate({ params: { id: source.id } })}>
+                              Revoke
+                            </Button>
+                          </Group>
                         ) : null}
                       </Table.Td>
                     </Table.Tr>
@@ -68,7 +75,55 @@ export function Integrations() {
         }
       </Loaded>
       {isAdding ? <IntegrationModal onClose={() => setIsAdding(false)} /> : null}
+      {mapped ? <SeveritiesModal source={mapped} onClose={() => setMapped(undefined)} /> : null}
     </Section>
+  )
+}
+
+/** What the names of severities of a tool mean, one a line: `ticket = low`. */
+function SeveritiesModal({ source, onClose }: { source: Integration; onClose: () => void }) {
+  const [text, setText] = useState(() =>
+    Object.entries(source.severities)
+      .map(([name, severity]) => `${name} = ${severity}`)
+      .join('\n'),
+  )
+  const [wrong, setWrong] = useState<string>()
+  const save = useCommand('saveSeverities', { done: 'Saved.', onDone: onClose })
+  function submit() {
+    const lines = text.split('\n').filter(line => line.trim() !== '')
+    const read = lines.map(line => /^\s*(\S.*?)\s*=\s*(\S+)\s*$/.exec(line))
+    const severities: Record<string, Severity> = {}
+    for (const [place, found] of read.entries()) {
+      const severity = severitiesKnown.find(one => one === found?.[2])
+      if (found?.[1] === undefined || severity === undefined) return setWrong(`“${lines[place]}” must be a name, = and one of ${severitiesKnown.join(', ')}`)
+      severities[found[1]] = severity
+    }
+    setWrong(undefined)
+    save.mutate({ params: { id: source.id }, body: { severities } })
+  }
+  return (
+    <Modal opened onClose={onClose} title={`Severities of ${source.name}`}>
+      <form
+        noValidate
+        onSubmit={event => {
+          event.preventDefault()
+          submit()
+        }}
+      >
+        <Stack>
+          <Textarea
+            label="Names of severities"
+            description="One a line, such as “ticket = low”. Common names need none; a name that is not known counts as high, with a note."
+            autosize
+            minRows={4}
+            value={text}
+            error={wrong}
+            onChange={event => setText(event.currentTarget.value)}
+          />
+          <FormActions submit="Save" isBusy={save.isPending} onCancel={onClose} />
+        </Stack>
+      </form>
+    </Modal>
   )
 }
 

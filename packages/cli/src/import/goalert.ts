@@ -182,7 +182,9 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
   })
   notes.push(`GoAlert has no teams. Everything goes to the team ${strayTeam}. Rename or split it in the files.`)
   if (services.length > 0)
-    notes.push('In Tocsin a service has two teams. Set the security team of each service in services.yaml, where it says "name the security team".')
+    notes.push(
+      `In Tocsin a service has two sides: a team that its alerts page and that leads incidents (\`securityTeam\`), and one that owns it. Both are ${strayTeam}.`,
+    )
   const policyOf = (service: (typeof services)[number]) => policies.find(one => one.id === (service.escalationPolicyID ?? service.escalationPolicy?.id))?.name
   return {
     organization: {
@@ -205,7 +207,7 @@ export function importGoalert(parts: readonly z.output<typeof GoalertExport>[], 
       services: services.map(service => ({
         name: service.name,
         description: service.description ?? '',
-        securityTeam: 'name the security team',
+        securityTeam: strayTeam,
         engineeringTeam: strayTeam,
       })),
     },

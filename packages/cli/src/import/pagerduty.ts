@@ -203,7 +203,7 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
   }
   if (services.length > 0)
     notes.push(
-      'In Tocsin a service has two teams, a security team and an engineering team. The exported team is used as the engineering team. Set the security team in services.yaml, where it says "name the security team".',
+      'In Tocsin a service has two sides: a team that its alerts page and that leads incidents (`securityTeam`), and one that owns it. Both are the exported team. Where another team leads incidents, name it in services.yaml.',
     )
   const routed = (one: (typeof services)[number]) => {
     const { service, policy } = one
@@ -232,7 +232,7 @@ export function importPagerDuty(parts: readonly z.output<typeof PagerDutyExport>
       services: services.map(({ service, team }) => ({
         name: service.name,
         description: service.description ?? '',
-        securityTeam: 'name the security team',
+        securityTeam: team,
         engineeringTeam: team,
       })),
     },

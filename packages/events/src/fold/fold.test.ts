@@ -8,7 +8,7 @@ const at = '2026-11-23T08:00:00.000Z'
 /** Entries about records, as people wrote them one after the other. */
 const written = (...entries: readonly { type: string; kind: string; of: number; data: unknown; version?: number }[]): FoldableEntry[] =>
   entries.map(({ type, kind, of, data, version = 1 }, index) => ({
-    ...{ id: id(index), index, at, type, version, data, subject: { kind, id: id(of) }, actor: { kind: 'person', id: id(9) }, isDemo: false },
+    ...{ id: id(index), index, at, type, version, data, subject: { kind, id: id(of) }, actor: { kind: 'person', id: id(9) }, isDemo: false, isExercise: false },
   }))
 const text = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true, nextSteps: null, nextCommunicationAt: null }
 const draft = { type: 'notice.drafted', kind: 'notice', of: 1, data: { customer: 'Globex', ...text, sha256: digest(text) } }

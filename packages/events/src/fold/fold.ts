@@ -33,7 +33,17 @@ const roleFields = { lead: 'leadId', owner: 'ownerId', communications: 'communic
 const incidentSteps: Steps = {
   'incident.opened': (records, entry, { number, title, responsibility, isRestricted, codename = null }) =>
     records.make(entry, {
-      ...{ number, title, responsibility, isRestricted, isDemo: entry.isDemo, summary: '', status: 'suspected', class: 'suspected' },
+      ...{
+        number,
+        title,
+        responsibility,
+        isRestricted,
+        isDemo: entry.isDemo,
+        isExercise: entry.isExercise,
+        summary: '',
+        status: 'suspected',
+        class: 'suspected',
+      },
       ...{ severity: null, severityCriteria: null, severityWhy: null, approximateUsers: null, parentId: null, monitorUntil: null },
       ...{ leadId: null, ownerId: null, communicationsId: null, executiveId: null, declaredAt: null, closedAt: null, openedAt: instant(entry.at) },
       ...{ dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' }, memberIds: personOrNobody(entry), services: [], customers: [] },
@@ -115,7 +125,15 @@ function openState(records: FoldedRecords, entry: FoldableEntry): string | undef
 
 /** A clock that has begun. */
 const running = (entry: FoldableEntry, startedAt: string, dueAt: string) => ({
-  ...{ state: 'due', startedAt: instant(startedAt), dueAt: instant(dueAt), missedDueAt: null, notifiedAt: null, isDemo: entry.isDemo },
+  ...{
+    state: 'due',
+    startedAt: instant(startedAt),
+    dueAt: instant(dueAt),
+    missedDueAt: null,
+    notifiedAt: null,
+    isDemo: entry.isDemo,
+    isExercise: entry.isExercise,
+  },
 })
 
 const obligationSteps: Steps = {

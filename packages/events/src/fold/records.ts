@@ -11,6 +11,7 @@ export interface FoldableEntry {
   readonly subject: { readonly kind: string; readonly id: string }
   readonly actor: { readonly kind: string; readonly id: string | null }
   readonly isDemo: boolean
+  readonly isExercise: boolean
   /** Undefined where its body was erased or withheld. */
   readonly data: unknown
 }

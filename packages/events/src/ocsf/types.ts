@@ -85,6 +85,7 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'demo.removed': told('deleted'),
   // What decides who is paged about what.
   'integration.added': told('created', 'low'),
+  'integration.changed': told('updated', 'low'),
   'integration.revoked': told('deleted', 'low'),
   'detection-rule.added': told('created'),
   'detection-rule.changed': told('updated'),

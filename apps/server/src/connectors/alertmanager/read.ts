@@ -1,7 +1,9 @@
-import { type AlertmanagerPayload, observablesOf, type Severity } from '@tocsin/api'
+import { createHash } from 'node:crypto'
+import { type AlertmanagerPayload, observablesOf } from '@tocsin/api'
 import type { z } from 'zod'
 import type { IncomingAlert } from '../../alerts/index.ts'
 import type { Instant } from '../../kernel/clock.ts'
+import { shortened } from '../../kernel/text.ts'
 import { Fit, fitInstant, fitKey } from '../fit.ts'
 
 type Payload = z.output<typeof AlertmanagerPayload>
@@ -10,35 +12,32 @@ type Payload = z.output<typeof AlertmanagerPayload>
 export interface AlertGroup {
   /** Alerts of the notification. */
   readonly count: number
-  /** Those that fire, with the service that their labels name. */
-  readonly firing: readonly { readonly alert: Omit<IncomingAlert, 'serviceId'>; readonly service: string | undefined }[]
+  /** Those that fire, with the service and the severity that their labels name. */
+  readonly firing: readonly Firing[]
   /** The deduplication keys of those that ended, and when, where that is said. */
   readonly resolved: ReadonlyMap<string, Instant | undefined>
 }
 
-const severityOf: Readonly<Record<string, Severity>> = {
-  critical: 'critical',
-  page: 'critical',
-  emergency: 'critical',
-  error: 'high',
-  high: 'high',
-  major: 'high',
-  warning: 'medium',
-  medium: 'medium',
-  minor: 'low',
-  low: 'low',
-  info: 'info',
-  none: 'info',
+interface Firing {
+  readonly alert: Omit<IncomingAlert, 'serviceId' | 'severity'>
+  readonly service: string | undefined
+  readonly severity: string | undefined
 }
 
-/** Our alert for one of Alertmanager's or Grafana's, without its service. */
-export function fromAlertmanager(alert: Payload['alerts'][number], payload: Payload): Omit<IncomingAlert, 'serviceId'> {
+/** What identifies an alert: its fingerprint, or its labels where a tool sends none, as Alertmanager makes fingerprints of these. */
+function keyOf({ fingerprint, labels }: Payload['alerts'][number]): string {
+  if (fingerprint !== '') return fitKey(fingerprint)
+  const sorted = Object.entries(labels).toSorted(([one], [other]) => (one < other ? -1 : 1))
+  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex')
+}
+
+/** Our alert for one of Alertmanager's or Grafana's, without its service and severity. */
+function fromAlertmanager(alert: Payload['alerts'][number], payload: Payload): Firing['alert'] {
   const { labels, annotations } = alert
   const fit = new Fit()
   const described = {
     title: fit.title(annotations.summary || annotations.title || labels.alertname || 'Unnamed alert'),
-    severity: severityOf[(labels.severity ?? '').toLowerCase()] ?? 'medium',
-    dedupKey: fitKey(alert.fingerprint),
+    dedupKey: keyOf(alert),
     source: 'alertmanager',
     labels: fit.labels(labels),
     links: fit.links([
@@ -65,15 +64,31 @@ function labeled(labels: Readonly<Record<string, string>>, fit: Fit): IncomingAl
   ]
 }
 
+/** The alerts of a group that Alertmanager cut off (`max_alerts`): one alert says how many, as severe as the first of the group. */
+function truncated(payload: Payload): Firing {
+  const { truncatedAlerts, groupKey, alerts } = payload
+  const labels = alerts[0]?.labels ?? {}
+  const fit = new Fit()
+  const alert = {
+    ...{ title: `${truncatedAlerts} more alerts of a group were not sent`, dedupKey: truncationKey(groupKey), source: 'alertmanager' },
+    ...{ labels: fit.labels(labels), links: fit.links([{ url: payload.externalURL, text: 'Alertmanager' }]), observables: [] },
+    description: `Alertmanager sent ${alerts.length} alerts of the group ${shortened(groupKey, 500)} and cut off ${truncatedAlerts} (max_alerts).`,
+  }
+  return { alert, service: labels.service, severity: labels.severity }
+}
+
+const truncationKey = (groupKey: string) => fitKey(`truncated ${groupKey}`)
+
 /** A notification of Alertmanager, each alert fitted into ours. */
 export function readAlertmanager(payload: Payload): AlertGroup {
+  const isTruncated = payload.truncatedAlerts > 0
+  const firing = payload.alerts
+    .filter(({ status }) => status !== 'resolved')
+    .map(alert => ({ alert: fromAlertmanager(alert, payload), service: alert.labels.service, severity: alert.labels.severity }))
+  const resolved = payload.alerts.filter(({ status }) => status === 'resolved').map(alert => [keyOf(alert), fitInstant(alert.endsAt)] as const)
   return {
     count: payload.alerts.length,
-    firing: payload.alerts
-      .filter(({ status }) => status === 'firing')
-      .map(alert => ({ alert: fromAlertmanager(alert, payload), service: alert.labels.service })),
-    resolved: new Map(
-      payload.alerts.filter(({ status }) => status === 'resolved').map(alert => [fitKey(alert.fingerprint), fitInstant(alert.endsAt)] as const),
-    ),
+    firing: isTruncated ? [...firing, truncated(payload)] : firing,
+    resolved: new Map(isTruncated ? resolved : [...resolved, [truncationKey(payload.groupKey), undefined]]),
   }
 }

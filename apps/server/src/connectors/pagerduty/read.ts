@@ -1,4 +1,4 @@
-import { observablesOf, type PagerDutyEvent, type Severity } from '@tocsin/api'
+import { observablesOf, type PagerDutyEvent } from '@tocsin/api'
 import type { z } from 'zod'
 import type { IncomingAlert } from '../../alerts/index.ts'
 import { Fit, fitInstant, fitKey } from '../fit.ts'
@@ -11,14 +11,13 @@ export interface EventRead {
   readonly action: Event['event_action']
   readonly dedupKey: string | undefined
   /** What a trigger raises, and names that may be those of a service, the likeliest first. */
-  readonly raised: { readonly alert: Omit<IncomingAlert, 'serviceId' | 'source' | 'dedupKey'>; readonly services: readonly string[] } | undefined
-}
-
-const severityOf: Readonly<Record<'critical' | 'error' | 'warning' | 'info', Severity>> = {
-  critical: 'critical',
-  error: 'high',
-  warning: 'medium',
-  info: 'info',
+  readonly raised:
+    | {
+        readonly alert: Omit<IncomingAlert, 'serviceId' | 'source' | 'dedupKey' | 'severity'>
+        readonly severity: string | undefined
+        readonly services: readonly string[]
+      }
+    | undefined
 }
 
 /** An event in the shape of PagerDuty's Events API v2, fitted into an alert of ours. */
@@ -44,15 +43,15 @@ function raisedBy(event: Event, payload: NonNullable<Event['payload']>): EventRe
   const fit = new Fit()
   const fitted = {
     title: fit.title(payload.summary),
-    severity: severityOf[payload.severity],
     labels: fit.labels(labels),
     links: fit.links(links),
-    observables: fit.observable('host', payload.source),
+    observables: fit.observable('host', payload.source ?? ''),
     occurredAt: fitInstant(payload.timestamp),
   }
   const description = fit.describe(payload.custom_details === undefined ? '' : details(payload.custom_details))
   const alert = { ...fitted, description }
-  return { alert: { ...alert, observables: observablesOf(alert) }, services: [payload.component, payload.group].filter(name => name !== undefined) }
+  const services = [payload.component, payload.group].filter(name => name !== undefined)
+  return { alert: { ...alert, observables: observablesOf(alert) }, severity: payload.severity, services }
 }
 
 function details(custom: unknown): string {
