@@ -16,7 +16,7 @@ import type { Tx } from '../kernel/database.ts'
 import { addHeartbeat, heartbeatJob, listHeartbeats, missHeartbeat, recordHeartbeat, removeHeartbeat } from './heartbeats.ts'
 import { listOccurrences } from './occurrences.ts'
 import { listAlerts, readAlert } from './queue.ts'
-import { acceptedAlerts, findServices, pageSilenced, receiveAlerts } from './receive.ts'
+import { acceptedAlerts, findServices, pageSilenced, type Received, receiveAlerts } from './receive.ts'
 import { addSilence, endSilence, listSilences, silenceOverJob } from './silences.ts'
 import { acknowledgeAlert, dismissAlert, followPage, releaseAlert, reopenAlert } from './triage.ts'
 
@@ -36,17 +36,20 @@ async function createAlerts(tx: Tx, context: AppContext, caller: Caller, body: A
     inputs.map(input => input.service),
     position => (isBatch ? `${position}.service` : 'service'),
   )
-  const incoming = inputs.map(({ service: _, isExercise, ...input }, position) => ({
-    isExercise,
-    alert: { ...input, observables: observablesOf(input), serviceId: serviceIds[position] ?? null },
+  const incoming = inputs.map(({ service: _, isExercise, ...input }, place) => ({
+    ...{ place, isExercise },
+    alert: { ...input, observables: observablesOf(input), serviceId: serviceIds[place] ?? null },
   }))
-  const scope = scopeOf(caller)
-  const receive = (isExercise: boolean) => {
-    const own = incoming.flatMap(one => (one.isExercise === isExercise ? [one.alert] : []))
-    return receiveAlerts(tx, context, caller.actor, isExercise ? `${scope} exercise` : scope, own, { isExercise })
+  const received: { readonly place: number; readonly answer: Received }[] = []
+  for (const isExercise of [false, true]) {
+    const own = incoming.filter(one => one.isExercise === isExercise)
+    if (own.length === 0) continue
+    const scope = isExercise ? `${scopeOf(caller)} exercise` : scopeOf(caller)
+    const alerts = own.map(one => one.alert)
+    const answers = await receiveAlerts(tx, context, caller.actor, scope, alerts, { isExercise })
+    for (const [n, { place }] of own.entries()) received.push(...answers.slice(n, n + 1).map(answer => ({ place, answer })))
   }
-  const received = { real: (await receive(false)).values(), exercise: incoming.some(one => one.isExercise) ? (await receive(true)).values() : [].values() }
-  return { alerts: incoming.flatMap(({ isExercise }) => received[isExercise ? 'exercise' : 'real'].next().value ?? []) }
+  return { alerts: received.toSorted((one, other) => one.place - other.place).map(({ answer }) => answer) }
 }
 
 /** A page that somebody had acknowledged escalates again. */

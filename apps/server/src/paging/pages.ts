@@ -299,8 +299,7 @@ export async function declinePage(
 export async function escalatePage(tx: Tx, context: AppContext, answerer: Answerer, pageId: string, level: number): Promise<PageRow> {
   const page = await lockPage(tx, pageId)
   if (page.state === 'resolved') throw conflict('The page is already resolved.')
-  if (level !== levelOf(page))
-    throw conflict('The page has already escalated to the next level. Look at it again to see who is paged now, and escalate it further from there.')
+  if (level !== levelOf(page)) throw conflict('The page has already escalated to the next level. See who is paged now, and escalate it further from there.')
   const { actor } = answerer
   await record(tx, { actor, type: 'page.escalated', subject: { kind: 'page', id: pageId }, within: page.withinId, data: ofPage(page) })
   await cancel(tx, wakeKey(pageId))

@@ -91,12 +91,16 @@ function SeveritiesModal({ source, onClose }: { source: Integration; onClose: ()
   const save = useCommand('saveSeverities', { done: 'Saved.', onDone: onClose })
   function submit() {
     const lines = text.split('\n').filter(line => line.trim() !== '')
-    const read = lines.map(line => /^\s*(\S.*?)\s*=\s*(\S+)\s*$/.exec(line))
     const severities: Record<string, Severity> = {}
-    for (const [place, found] of read.entries()) {
-      const severity = severitiesKnown.find(one => one === found?.[2])
-      if (found?.[1] === undefined || severity === undefined) return setWrong(`“${lines[place]}” must be a name, = and one of ${severitiesKnown.join(', ')}`)
-      severities[found[1]] = severity
+    for (const line of lines) {
+      const [severity = '', ...name] = line
+        .split('=')
+        .map(part => part.trim())
+        .toReversed()
+      const named = name.toReversed().join('=')
+      const known = severitiesKnown.find(one => one === severity)
+      if (named === '' || known === undefined) return setWrong(`“${line}” must be a name, = and one of ${severitiesKnown.join(', ')}`)
+      severities[named] = known
     }
     setWrong(undefined)
     save.mutate({ params: { id: source.id }, body: { severities } })
