@@ -30,6 +30,9 @@ export const Email = z
   .transform(text => text.toLowerCase())
 export const Version = z.number().int().min(1).describe('The version last read; 409 if a newer version exists')
 
+/** The team of a record that is read, changed and sent back as a whole: that of the path. */
+export const SameTeamId = Id.optional().describe('If given, the team of the path')
+
 export const IdParams = z.object({ id: Id })
 export const Reference = z.object({ id: Id, name: z.string() }).meta({ id: 'Reference' })
 export type Reference = z.output<typeof Reference>
