@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Severity, Text } from './common.ts'
+import { At, ChangingQuery, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Severity, Text } from './common.ts'
 import { Observable, ObservablesInput } from './observables.ts'
 import { atLeast, route } from './route.ts'
 
@@ -95,7 +95,7 @@ export const alertRoutes = {
     path: '/api/v1/alerts',
     summary: 'List alerts, newest first; `triage` lists those in the triage queue',
     access: atLeast('observer', 'alerts:read'),
-    query: PageQuery.extend({ view: z.enum(['triage', 'all']).default('triage') }),
+    query: ChangingQuery.extend({ view: z.enum(['triage', 'all']).default('triage') }),
     reply: pageOf(Alert),
   }),
   alert: route({

@@ -30,6 +30,9 @@ export const Email = z
   .transform(text => text.toLowerCase())
 export const Version = z.number().int().min(1).describe('The version last read; 409 if a newer version exists')
 
+/** The team of a record that is read, changed and sent back as a whole: that of the path. */
+export const SameTeamId = Id.optional().describe('If given, the team of the path')
+
 export const IdParams = z.object({ id: Id })
 export const Reference = z.object({ id: Id, name: z.string() }).meta({ id: 'Reference' })
 export type Reference = z.output<typeof Reference>
@@ -37,6 +40,10 @@ export type Reference = z.output<typeof Reference>
 export const PageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().max(2_000).optional().describe('`next` of the previous page'),
+})
+/** A page of a list of records that change. */
+export const ChangingQuery = PageQuery.extend({
+  updatedSince: Instant.optional().describe('Only records that something was recorded of in the audit log at this time or later'),
 })
 /** One page of a list; `next` is null on the last. */
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() })

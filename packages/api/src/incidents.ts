@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Alert } from './alerts.ts'
-import { At, Day, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Text, Version } from './common.ts'
+import { At, ChangingQuery, Day, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 /** The life of an incident (NIST SP 800-61: containment, eradication, recovery), in order. */
@@ -142,7 +142,7 @@ export const incidentRoutes = {
     path: '/api/v1/incidents',
     summary: 'List incidents, newest first',
     access: atLeast('observer', 'incidents:read'),
-    query: PageQuery.extend({ view: z.enum(['open', 'all']).default('open') }),
+    query: ChangingQuery.extend({ view: z.enum(['open', 'all']).default('open') }),
     reply: pageOf(IncidentSummary),
   }),
   incident: route({
@@ -433,7 +433,7 @@ export const incidentRoutes = {
     summary: 'List the notes of an incident, newest first; access to a restricted incident is kept in the audit log',
     access: atLeast('observer', 'incidents:read'),
     params: IdParams,
-    query: PageQuery,
+    query: ChangingQuery,
     reply: pageOf(Note),
     isReadRecorded: true,
   }),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Day, Id, IdParams, Instant, PageQuery, pageOf, Reference, Text, Version } from './common.ts'
+import { At, ChangingQuery, Day, Id, IdParams, Instant, pageOf, Reference, Text, Version } from './common.ts'
 import { messageStates } from './paging.ts'
 import { atLeast, route } from './route.ts'
 
@@ -84,7 +84,7 @@ export const noticeRoutes = {
     path: '/api/v1/obligations',
     summary: 'List notification obligations, earliest due date first',
     access: atLeast('observer', 'incidents:read'),
-    query: PageQuery.extend({ view: z.enum(['open', 'all']).default('open'), incidentId: Id.optional() }),
+    query: ChangingQuery.extend({ view: z.enum(['open', 'all']).default('open'), incidentId: Id.optional() }),
     reply: pageOf(Obligation),
   }),
   draftNotice: route({

@@ -1,6 +1,6 @@
 import { addressExample, type Channel, channelName, channelsOf, messageChannels } from '@tocsin/events/channels'
 import { z } from 'zod'
-import { At, Id, IdParams, Line, PageQuery, pageOf, Reference, Severity } from './common.ts'
+import { At, ChangingQuery, Id, IdParams, Line, PageQuery, pageOf, Reference, Severity } from './common.ts'
 import { atLeast, open, route } from './route.ts'
 import { Urgency } from './schedules.ts'
 
@@ -246,7 +246,7 @@ export const pagingRoutes = {
     path: '/api/v1/pages',
     summary: 'List pages, unacknowledged ones first',
     access: atLeast('observer', 'alerts:read'),
-    query: PageQuery,
+    query: ChangingQuery,
     reply: pageOf(Page),
   }),
   acknowledgePage: route({
@@ -271,7 +271,7 @@ export const pagingRoutes = {
     path: '/api/v1/me/pages',
     summary: 'List pages sent to you, or to whoever created the API key, unacknowledged ones first',
     access: atLeast('observer', 'alerts:read'),
-    query: PageQuery,
+    query: ChangingQuery,
     reply: pageOf(Page),
   }),
   declinePage: route({

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Id, IdParams, Line, Version } from './common.ts'
+import { Id, IdParams, Line, SameTeamId, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 import { Urgency, ZonedHours } from './schedules.ts'
 
@@ -58,7 +58,7 @@ export const policyRoutes = {
     summary: 'Create an escalation policy for a team, or update it if id and version are given; also applies to pages not sent yet',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
-    body: PolicyInput.extend({ id: Id.optional(), version: Version.optional() }),
+    body: PolicyInput.extend({ id: Id.optional(), teamId: SameTeamId, version: Version.optional() }),
     reply: Policy,
   }),
   removePolicy: route({

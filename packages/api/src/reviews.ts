@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Day, Id, IdParams, Line, PageQuery, pageOf, Reference, Text, Version } from './common.ts'
+import { At, ChangingQuery, Day, Id, IdParams, Line, pageOf, Reference, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 /** Characters of a review's sequence of events. */
@@ -93,7 +93,7 @@ export const reviewRoutes = {
     path: '/api/v1/follow-ups',
     summary: 'List follow-up actions that are not yet verified effective, earliest due date first',
     access: atLeast('observer', 'incidents:read'),
-    query: PageQuery.extend({ view: z.enum(['open', 'all']).default('open') }),
+    query: ChangingQuery.extend({ view: z.enum(['open', 'all']).default('open') }),
     reply: pageOf(FollowUp),
   }),
   updateFollowUp: route({

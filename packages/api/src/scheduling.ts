@@ -1,6 +1,6 @@
 import { night } from '@tocsin/oncall/vocabulary'
 import { z } from 'zod'
-import { At, Day, Id, IdParams, Instant, Line, PageQuery, pageOf, Reference, Severity, Text, Version } from './common.ts'
+import { At, Day, Id, IdParams, Instant, Line, PageQuery, pageOf, Reference, SameTeamId, Severity, Text, Version } from './common.ts'
 import { EscalationLevelInput, PageTarget } from './policies.ts'
 import { atLeast, open, route } from './route.ts'
 import { OverrideInput, RestrictionShape, RotationShape, ScheduleInput, TemporaryInput, TimeZone, Urgency } from './schedules.ts'
@@ -214,7 +214,7 @@ export const schedulingRoutes = {
     summary: 'Create a schedule for a team, or update it if id and version are given; affected people are notified',
     access: atLeast('lead', 'catalog:write'),
     params: IdParams,
-    body: ScheduleInput.extend({ id: Id.optional(), version: Version.optional() }),
+    body: ScheduleInput.extend({ id: Id.optional(), teamId: SameTeamId, version: Version.optional() }),
     reply: Schedule,
   }),
   removeSchedule: route({

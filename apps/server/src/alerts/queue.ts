@@ -4,6 +4,8 @@ import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, accountsThatActed, people, type Viewer } from '../access/index.ts'
 import { services } from '../directory/index.ts'
+import { changedSince } from '../journal/index.ts'
+import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
@@ -73,10 +75,14 @@ export async function listAlerts(
   reader: Reader,
   context: AppContext,
   viewer: Viewer,
-  query: { view: 'triage' | 'all'; limit: number; cursor?: string | undefined },
+  query: { view: 'triage' | 'all'; limit: number; cursor?: string | undefined; updatedSince?: Instant | undefined },
 ): Promise<{ items: Alert[]; next: string | null }> {
   const [after] = cursor.read(query.cursor) ?? []
-  const condition = and(query.view === 'triage' ? isQueued : undefined, after === undefined ? undefined : lt(alerts.number, after))
+  const condition = and(
+    query.view === 'triage' ? isQueued : undefined,
+    after === undefined ? undefined : lt(alerts.number, after),
+    changedSince(alerts.id, query.updatedSince, 'subject or page'),
+  )
   const found = await select(reader, context, viewer, condition, query.limit + 1)
   return cursor.page(found, query.limit, alert => [alert.number])
 }

@@ -328,7 +328,7 @@ describe('shippers', () => {
       .replace('product: windows\n  category: process_creation', 'category: test')
       .replace("Image|endswith: '\\whoami.exe'", 'message|contains: evil\n    host_name: shop')
     await lead.call('createDetectionRule', { body: { text } })
-    const url = `${await source(world, lead, { category: 'test' })}/v1/logs`
+    const url = `${await source(world, lead, { logsource: { category: 'test' } })}/v1/logs`
     const send = (body: unknown) => post(url, JSON.stringify(body), { 'content-type': 'application/json' })
     const attributes = [{ key: 'host_name', value: { string_value: 'shop' } }]
     for (const request of [

@@ -7,7 +7,7 @@ import { leaveTeams, listTeams, saveTeam } from './teams.ts'
 export { listCustomers, saveCustomer } from './customers.ts'
 export { knownServices, listServices, saveService } from './services.ts'
 export { customers, services, teamMembers, teams } from './tables.ts'
-export { firstSecurityTeam, listTeams, saveTeam } from './teams.ts'
+export { assertSameTeam, firstSecurityTeam, listTeams, saveTeam } from './teams.ts'
 
 export function openDirectory(context: AppContext): Bindings {
   context.departures.add(leaveTeams)

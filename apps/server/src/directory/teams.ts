@@ -77,6 +77,11 @@ async function assertKindIsFree(tx: Tx, { name, kind }: Team): Promise<void> {
     throw conflict(`${name} is the only security team: without one, alerts without a service page nobody. Add another one first.`)
 }
 
+/** @throws AppProblem invalid where a record that is sent back as a whole is of another team than its path says */
+export function assertSameTeam(path: { readonly id: string }, teamId: string | undefined): void {
+  if (teamId !== undefined && teamId !== path.id) throw invalid('teamId', 'must be the team of the path, or be omitted')
+}
+
 /** @throws AppProblem invalid, naming `field`, unless the team exists. */
 export async function assertTeam(reader: Reader, id: string, field: string): Promise<void> {
   if ((await reader.db.$count(teams, eq(teams.id, id))) === 0) throw invalid(field, 'must be the ID of an existing team')

@@ -2,7 +2,8 @@ import type { Note } from '@tocsin/api'
 import { and, count, desc, eq, lt } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, accountsThatActed, type Caller, people, type Viewer } from '../access/index.ts'
-import { record } from '../journal/index.ts'
+import { changedSince, record } from '../journal/index.ts'
+import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -22,7 +23,7 @@ export async function latestNotes(
   reader: Reader,
   viewer: Viewer,
   incidentId: string,
-  { limit, cursor: after }: { readonly limit: number; readonly cursor?: string | undefined },
+  { limit, cursor: after, updatedSince }: { readonly limit: number; readonly cursor?: string | undefined; readonly updatedSince?: Instant | undefined },
 ): Promise<{ items: Note[]; next: string | null }> {
   const [before] = cursor.read(after) ?? []
   const most = Math.min(limit, maxNotes)
@@ -30,7 +31,7 @@ export async function latestNotes(
     .select({ note: notes, author: people.name })
     .from(notes)
     .leftJoin(people, eq(people.id, notes.authorId))
-    .where(and(eq(notes.incidentId, incidentId), before === undefined ? undefined : lt(notes.id, before)))
+    .where(and(eq(notes.incidentId, incidentId), before === undefined ? undefined : lt(notes.id, before), changedSince(notes.id, updatedSince)))
     .orderBy(desc(notes.id))
     .limit(most + 1)
   const written = await accountsThatActed(
@@ -73,7 +74,7 @@ export async function listNotes(
   context: AppContext,
   viewer: Viewer,
   id: string,
-  query: { readonly limit: number; readonly cursor?: string | undefined },
+  query: { readonly limit: number; readonly cursor?: string | undefined; readonly updatedSince?: Instant | undefined },
 ): ReturnType<typeof latestNotes> {
   // As by every list, a cursor that is none is refused whatever the ID is.
   cursor.read(query.cursor)

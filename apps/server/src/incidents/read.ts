@@ -4,6 +4,8 @@ import { z } from 'zod'
 import { type AppContext, accountsThatActed, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { customers, services } from '../directory/index.ts'
+import { changedSince } from '../journal/index.ts'
+import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { findIncident, type IncidentRow, type Names, namesOf, stateOf } from './incident.ts'
@@ -45,7 +47,7 @@ export async function listIncidents(
   reader: Reader,
   context: AppContext,
   viewer: Viewer,
-  query: { view: 'open' | 'all'; limit: number; cursor?: string | undefined },
+  query: { view: 'open' | 'all'; limit: number; cursor?: string | undefined; updatedSince?: Instant | undefined },
 ): Promise<{ items: IncidentSummary[]; next: string | null }> {
   const [after] = cursor.read(query.cursor) ?? []
   const rows = await reader.db
@@ -55,6 +57,7 @@ export async function listIncidents(
       and(
         query.view === 'open' ? isOpen : undefined,
         after === undefined ? undefined : lt(incidents.number, after),
+        changedSince(incidents.id, query.updatedSince, 'within'),
         context.visibility.condition(viewer, incidents.id),
       ),
     )

@@ -107,7 +107,10 @@ describe('an entry of a change says what was before', () => {
     await lead.call('assignRole', { params: { id, role: 'lead' }, body: { version: await version(), personId: lead.id } })
     expect(await dataOf(world, 'incident.role-assigned')).toMatchObject({ personId: lead.id, before: { personId: other.id } })
     await lead.call('setMembers', { params, body: { version: await version(), personIds: [other.id] } })
-    expect(await dataOf(world, 'incident.members-set')).toEqual({ personIds: [other.id], before: { personIds: [lead.id] } })
+    expect(await dataOf(world, 'incident.members-set')).toEqual({
+      ...{ personIds: [other.id], before: { personIds: [lead.id] } },
+      ...{ added: [other.name], removed: [lead.name] },
+    })
     for (const services of [[{ id: service.id, basis: 'x' }], []])
       await lead.call('setAffectedServices', { params, body: { version: await version(), services } })
     expect(await dataOf(world, 'incident.services-set')).toEqual({ services: [], before: { services: [{ id: service.id, name: 'billing', basis: 'x' }] } })

@@ -1,12 +1,13 @@
 import type { Obligation } from '@tocsin/api'
 import { timing } from '@tocsin/deadlines'
 import { when } from '@tocsin/events'
-import { and, asc, count, eq, inArray, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, eq, exists, inArray, or, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, accountsThatActed, people, type Viewer } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { incidents } from '../incidents/index.ts'
+import { changedSince } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
@@ -128,12 +129,13 @@ export async function listObligations(
   reader: Reader,
   context: AppContext,
   viewer: Viewer,
-  query: { view: 'open' | 'all'; incidentId?: string | undefined; limit: number; cursor?: string | undefined },
+  query: { view: 'open' | 'all'; incidentId?: string | undefined; limit: number; cursor?: string | undefined; updatedSince?: Instant | undefined },
 ): Promise<{ items: Obligation[]; next: string | null }> {
   const after = cursor.read(query.cursor)
   const condition = and(
     query.view === 'open' ? isOpen : undefined,
     query.incidentId === undefined ? undefined : eq(obligations.incidentId, query.incidentId),
+    changedObligations(reader, query.updatedSince),
     // The first of the two is the part that an index holds.
     after && sql`(${isMet}, ${dueOrder}) >= (${after[0]}, ${after[1]}::timestamptz)`,
     after && sql`(${isMet}, ${dueOrder}, ${nameOrder}, ${obligations.id}) > (${after[0]}, ${after[1]}::timestamptz, ${after[2]}, ${after[3]}::uuid)`,
@@ -141,6 +143,20 @@ export async function listObligations(
   const rows = await selectObligations(reader, context, viewer, condition, query.limit + 1)
   return cursor.page(rows, query.limit, row => [row.notifiedAt !== null, row.dueAt ?? 'infinity', row.customer?.name ?? '', row.id])
 }
+
+/** The condition that an obligation, or one of its notices, has changed. */
+const changedObligations = (reader: Reader, since: Instant | undefined) =>
+  or(
+    changedSince(obligations.id, since),
+    since === undefined
+      ? undefined
+      : exists(
+          reader.db
+            .select({ id: notices.id })
+            .from(notices)
+            .where(and(eq(notices.obligationId, obligations.id), changedSince(notices.id, since))),
+        ),
+  )
 
 /** Every obligation of one incident, however many there are. */
 export async function obligationsOf(reader: Reader, context: AppContext, viewer: Viewer, incidentId: string): Promise<Obligation[]> {

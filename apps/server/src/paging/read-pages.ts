@@ -4,7 +4,8 @@ import { and, asc, count, desc, eq, exists, inArray, lte, ne, sql } from 'drizzl
 import { z } from 'zod'
 import { type AppContext, people, type Viewer } from '../access/index.ts'
 import { teams } from '../directory/index.ts'
-import { type Entry, readEntriesAbout } from '../journal/index.ts'
+import { changedSince, type Entry, readEntriesAbout } from '../journal/index.ts'
+import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
@@ -19,6 +20,7 @@ import { maySeePage } from './visibility.ts'
 interface ListQuery {
   readonly limit: number
   readonly cursor?: string | undefined
+  readonly updatedSince?: Instant | undefined
 }
 
 interface Which {
@@ -65,6 +67,7 @@ export async function listPages(
         mayList(context, viewer),
         pageId === undefined ? undefined : eq(pages.id, pageId),
         theirs,
+        changedSince(pages.id, query.updatedSince),
         after && sql`(${unacknowledged}, ${pages.createdAt}, ${pages.id}) < (${after[0]}, ${after[1]}::timestamptz, ${after[2]}::uuid)`,
       ),
     )

@@ -1,6 +1,6 @@
 import { pagingRoutes, policyRoutes, schedulingRoutes } from '@tocsin/api'
 import { type AppContext, type Bindings, type Caller, command, openCommand, query } from '../access/index.ts'
-import { listTeams } from '../directory/index.ts'
+import { assertSameTeam, listTeams } from '../directory/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
 import { findColleague } from './answers.ts'
@@ -28,7 +28,10 @@ function settingsBindings(context: AppContext): Bindings {
 function policyBindings(): Bindings {
   return [
     query(policyRoutes.policies, reader => listPolicies(reader)),
-    command(policyRoutes.savePolicy, (tx, { caller, params, body }) => savePolicy(tx, caller, params.id, body)),
+    command(policyRoutes.savePolicy, (tx, { caller, params, body: { teamId, ...policy } }) => {
+      assertSameTeam(params, teamId)
+      return savePolicy(tx, caller, params.id, policy)
+    }),
     command(policyRoutes.removePolicy, (tx, { caller, params }) => removePolicy(tx, caller, params.id)),
   ]
 }

@@ -8,7 +8,8 @@ import { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson, people, peopleBehind, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { assertNoSuspects, findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, wholeTimeline } from '../incidents/index.ts'
-import { assertAsRecorded, entriesAbout, record, system } from '../journal/index.ts'
+import { assertAsRecorded, changedSince, entriesAbout, record, system } from '../journal/index.ts'
+import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -112,11 +113,12 @@ export async function listFollowUps(
   reader: Reader,
   context: AppContext,
   viewer: Viewer,
-  query: { view: 'open' | 'all'; limit: number; cursor?: string | undefined },
+  query: { view: 'open' | 'all'; limit: number; cursor?: string | undefined; updatedSince?: Instant | undefined },
 ): Promise<{ items: FollowUp[]; next: string | null }> {
   const after = cursor.read(query.cursor)
   const condition = and(
     query.view === 'open' ? ne(followUps.state, 'verified') : undefined,
+    changedSince(followUps.id, query.updatedSince),
     after && sql`(${followUps.dueOn}, ${followUps.id}) > (${after[0]}::date, ${after[1]}::uuid)`,
   )
   const rows = await selectFollowUps(reader, context, viewer, condition, query.limit + 1)

@@ -1,5 +1,6 @@
 import { schedulingRoutes } from '@tocsin/api'
 import { type AppContext, type Bindings, command, openQuery, query } from '../access/index.ts'
+import { assertSameTeam } from '../directory/index.ts'
 import { Produced } from '../kernel/http.ts'
 import { listFeeds, makeFeed, readFeed, revokeFeed } from './calendar-feeds.ts'
 import { addOverride, addTemporary, removeOverride, removeSchedule, saveSchedule } from './schedules.ts'
@@ -11,7 +12,10 @@ export function schedulingBindings(context: AppContext): Bindings {
   return [
     query(routes.onCall, reader => listOnCall(reader)),
     query(routes.calendar, (reader, { params, query }) => readCalendar(reader, params.id, query)),
-    command(routes.saveSchedule, (tx, { caller, params, body }) => saveSchedule(tx, context, caller, params.id, body)),
+    command(routes.saveSchedule, (tx, { caller, params, body: { teamId, ...schedule } }) => {
+      assertSameTeam(params, teamId)
+      return saveSchedule(tx, context, caller, params.id, schedule)
+    }),
     command(routes.removeSchedule, (tx, { caller, params }) => removeSchedule(tx, context, caller, params.id)),
     command(routes.addOverride, (tx, { caller, params, body }) => addOverride(tx, context, caller, params.id, body)),
     command(routes.removeOverride, (tx, { caller, params }) => removeOverride(tx, context, caller, params.id)),

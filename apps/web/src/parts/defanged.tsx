@@ -54,12 +54,13 @@ export function ObservableValue({ value }: { value: string }) {
 /** Markdown that the server has rendered and sanitized (incidents/markdown.ts). Selecting an address in it copies the original. */
 export function Markdown({ html }: { html: string }) {
   const here = useRef<HTMLDivElement>(null)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: other HTML has other addresses
   useEffect(() => {
     const addresses = [...(here.current?.querySelectorAll<HTMLElement>('.defanged') ?? [])]
     const ends = new AbortController()
     for (const address of addresses) {
       Object.assign(address, { role: 'button', tabIndex: 0, title: hint })
-      const copy = () => void navigator.clipboard.writeText(refang(address.innerText)).then(copied)
+      const copy = () => void navigator.clipboard.writeText(refang(address.textContent)).then(copied)
       address.addEventListener('click', copy, ends)
       address.addEventListener('keydown', ({ key }) => key === 'Enter' && copy(), ends)
     }

@@ -1,0 +1,19 @@
+import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
+import type { Instant } from '../kernel/clock.ts'
+import { journal } from './tables.ts'
+
+/** Types of entries that tell of a look at a record, not of a change. */
+const looks = ['incident.read', 'report.read', 'report-file.read', 'incident.exported']
+
+/**
+ * The condition that the audit log has a change of a record since `since`: every change that matters is an entry. Undefined, which is no condition, without `since`.
+ * @param id column of the ID of the record
+ * @param of what an entry names the record by: its own subject, the record that its page is about, or the incident that it was written in
+ */
+export function changedSince(id: AnyColumn, since: Instant | undefined, of: 'subject' | 'subject or page' | 'within' = 'subject'): SQL | undefined {
+  if (since === undefined) return undefined
+  const recent = sql`from ${journal} where ${journal.at} >= ${since}::timestamptz and not (${journal.type} = any(${sql.param(looks)}::text[]))`
+  if (of === 'within') return sql`${id} in (select ${journal.withinId} ${recent} and ${journal.withinId} is not null)`
+  const pages = of === 'subject' ? sql`` : sql`union all select ${journal.data} #>> '{about,id}' ${recent} and ${journal.subjectKind} = 'page'`
+  return sql`${id}::text in (select ${journal.subjectId} ${recent} ${pages})`
+}
