@@ -76,6 +76,7 @@ export interface WorldOptions {
 }
 
 export class World {
+  #sender: Person | undefined
   readonly server: Server
   readonly mail: MailServer
   readonly origin: string
@@ -216,8 +217,9 @@ export class World {
 
   /** Sends an alert by the API and lets everything that follows happen. */
   async alert(alert: Partial<z.input<typeof AlertInput>> = {}) {
-    const sender = await this.person('responder')
-    const { alerts } = await sender.call('createAlerts', { body: { title: 'Something odd', severity: 'high', ...alert } })
+    // One sender, as dedup keys are those of a sender.
+    this.#sender ??= await this.person('responder')
+    const { alerts } = await this.#sender.call('createAlerts', { body: { title: 'Something odd', severity: 'high', ...alert } })
     await this.settle()
     const [received] = alerts
     if (!received) throw new Error('an alert was sent')

@@ -36,7 +36,7 @@ export const Obligation = z
     incident: z.object({ id: Id, number: z.number(), title: z.string(), isClosed: z.boolean(), executiveId: Id.nullable() }),
     kind: z
       .enum(obligationKinds)
-      .describe('What is owed: the first notice to a customer, an update that a notice promised, or the answer to which customers are affected'),
+      .describe('What is owed: the first notice to a customer, an update that a notice announced, or the answer to which customers are affected'),
     customer: Reference.nullable().describe('Null for `scope`: no customer is listed'),
     state: z.enum(obligationStates).describe('`ended`: nothing is owed any more, for example because customers were listed'),
     timing: z.enum(['notified', 'notified-late', 'due', 'due-soon', 'overdue']).nullable().describe('Deadline status; null until the incident is declared'),

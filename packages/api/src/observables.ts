@@ -37,14 +37,21 @@ export function refang(text: string): string {
 export const defang = (text: string): string => text.replace(/:(?=\/\/)/g, '[:]').replace(/(?<=[\p{L}\p{N}_-])[.\u3002\uff0e\uff61](?=[\p{L}\p{N}])/gu, '[.]')
 
 /** What programs make links of, and addresses: bounded repetitions, so that each place of a text is looked at a bounded number of times. */
-const linkable =
-  /[a-z][a-z0-9+.-]{0,15}:\/\/[^\s<>"`]*[^\s<>"`.,;:!?)\]}]|[\w.+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}|\b(?:\d{1,3}\.){3}\d{1,3}\b/gi
+const linkable = /[a-z][a-z0-9\x2b.-]{0,15}:\/\/[^\s<>"`]{1,2000}|[\w.\x2b-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}|\b(?:\d{1,3}\.){3}\d{1,3}\b/gi
+
+/** Punctuation after an address is not part of it. */
+function withoutEnd(text: string): string {
+  let end = text.length
+  while (end > 0 && '.,;:!?)]}'.includes(text.charAt(end - 1))) end -= 1
+  return text.slice(0, end)
+}
 
 /** A text in its parts: `original` is that of one that is shown defanged. */
 export function defangedParts(text: string): { readonly text: string; readonly original?: string }[] {
   const parts: { text: string; original?: string }[] = []
   let end = 0
-  for (const { 0: original, index } of text.matchAll(linkable)) {
+  for (const { 0: found, index } of text.matchAll(linkable)) {
+    const original = withoutEnd(found)
     if (index > end) parts.push({ text: text.slice(end, index) })
     parts.push({ text: defang(original), original })
     end = index + original.length

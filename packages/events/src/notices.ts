@@ -33,7 +33,7 @@ const decision = (kind: z.output<typeof DecisionKind>, customer: string) =>
     : `${decided[kind]} of the notice to ${customer}`
 
 const EndReason = z.enum(['customers-listed', 'promised-anew'])
-const ended = { 'customers-listed': 'affected customers are listed', 'promised-anew': 'a newer notice made another promise' } as const
+const ended = { 'customers-listed': 'affected customers are listed', 'promised-anew': 'a newer notice announced another time' } as const
 
 /** What the auditor of obligations repaired. */
 const audited = {
@@ -72,7 +72,7 @@ export const noticeEvents = [
         data.customer === ''
           ? 'No affected customer listed'
           : data.kind === 'update'
-            ? `Promised update to ${data.customer} not sent`
+            ? `Announced update to ${data.customer} not sent`
             : `${data.customer} not notified`
       return `${what} after ${Math.round(data.afterHours)} h${data.isOverdue ? ', overdue' : ''}; ${data.isOverdue ? 'incident lead and executive sponsor' : 'incident lead'} paged`
     },
@@ -99,7 +99,7 @@ export const noticeEvents = [
       const due = `due ${when(data.dueAt, at)}`
       const deferred = data.state === 'deferred'
       if (data.customer === '') return `Affected customers not listed in time: they were ${due}${deferred ? '; the list is deferred' : ''}`
-      if (data.kind === 'update') return `Promised update to ${data.customer} not sent in time: it was ${due}${deferred ? '; it is deferred' : ''}`
+      if (data.kind === 'update') return `Announced update to ${data.customer} not sent in time: it was ${due}${deferred ? '; it is deferred' : ''}`
       return `Notification deadline for ${data.customer} missed: the notice was ${due}${deferred ? '; the notice is deferred' : ''}`
     },
   }),
@@ -109,7 +109,7 @@ export const noticeEvents = [
     subject: 'obligation',
     within: 'incident',
     data: z.strictObject({ customer: z.string(), customerId: Id, noticeId: Id, startedAt: Instant, dueAt: Instant }),
-    sentence: ({ data, at }) => `Promised ${data.customer} an update by ${when(data.dueAt, at)}`,
+    sentence: ({ data, at }) => `Announced an update to ${data.customer} by ${when(data.dueAt, at)}`,
   }),
   event({
     type: 'obligation.scope-opened',
@@ -126,7 +126,7 @@ export const noticeEvents = [
     within: 'incident',
     data: z.strictObject({ customer: z.string(), kind: ObligationKind, why: EndReason }),
     sentence: ({ data }) =>
-      `${data.customer === '' ? 'Nobody has to be asked for the affected customers' : `The promised update to ${data.customer} is not due`} any more: ${ended[data.why]}`,
+      `${data.customer === '' ? 'Nobody has to be asked for the affected customers' : `The announced update to ${data.customer} is not due`} any more: ${ended[data.why]}`,
   }),
   event({
     type: 'obligation.assessed',

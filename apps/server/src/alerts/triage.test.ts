@@ -126,9 +126,9 @@ describe('an alert that was escalated to the wrong incident', () => {
     expect(await move(null, 'Neither.')).toMatchObject({ status: 'open', incident: null, disposition: null })
     expect((await primary.call('alerts')).items.map(alert => alert.id)).toEqual([id])
     await expect(move(right.id)).rejects.toMatchObject(refusal('conflict'))
-    expect((await read(right)).timeline.at(-1)).toMatchObject({
-      sentence: `Moved alert ${number} from incident ${right.number} back to the triage queue: Bulk read`,
-    })
+    expect((await read(right)).timeline.map(({ sentence }) => sentence)).toContain(
+      `Moved alert ${number} from incident ${right.number} back to the triage queue: Bulk read`,
+    )
   })
 
   test('is moved only by who may see both incidents, while both are open, and is then seen by who may see where it is', async ({ world }) => {

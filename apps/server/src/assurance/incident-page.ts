@@ -92,7 +92,7 @@ function foreignSection(foreign: readonly ForeignEntry[]): string {
 
 /** Whom something is owed to, and what. */
 const owed = ({ kind, customer }: IncidentRecord['obligations'][number]) =>
-  customer === null ? 'List of affected customers' : kind === 'update' ? `${customer.name}, promised update` : customer.name
+  customer === null ? 'List of affected customers' : kind === 'update' ? `${customer.name}, announced update` : customer.name
 
 function obligationsSection(obligations: IncidentRecord['obligations']): string {
   if (obligations.length === 0) return '<p class="quiet">None.</p>'

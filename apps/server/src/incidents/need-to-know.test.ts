@@ -141,6 +141,8 @@ describe('a suspect', () => {
     await lead.call('setMembers', { params, body: { version: version + 1, personIds: [lead.id, suspect.id] } })
     await lead.call('addTask', { params, body: { title: 'Read the logs', assigneeId: suspect.id } })
     expect(await suspect.call('incident', { params })).toMatchObject({ title: secret })
+    await world.settle()
+    world.takeMails()
     const named = await name(lead, id, suspect)
     expect(named).toMatchObject({ owner: null, members: [{ id: lead.id }], tasks: [{ assignee: null }], suspects: [{ id: suspect.id }] })
     version = named.version

@@ -210,7 +210,7 @@ async function repairPromises(tx: Tx): Promise<Repair[]> {
             .from(newer)
             .where(and(eq(newer.obligationId, notices.obligationId), eq(newer.state, 'sent'), gt(newer.sentAt, notices.sentAt))),
         ),
-        sql`not exists (select 1 from obligations promised where promised.promised_by_id = ${notices.id})`,
+        sql`not exists (select 1 from obligations announced where announced.promised_by_id = ${notices.id})`,
       ),
     )
     .limit(maxRepaired)

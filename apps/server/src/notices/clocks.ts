@@ -254,14 +254,14 @@ async function describe(reader: Reader, incident: IncidentRow): Promise<{ title:
   const { count = 0, initial = 0, updates = 0, overdue = 0, dueAt = null } = named[0] ?? {}
   const what = [
     ...(initial > 0 ? [`${counted(initial, 'customer')} not notified`] : []),
-    ...(updates > 0 ? [`${counted(updates, 'promised update')} not sent`] : []),
+    ...(updates > 0 ? [`${counted(updates, 'announced update')} not sent`] : []),
     ...(count > initial + updates ? ['affected customers not listed'] : []),
   ].join(', ')
   const until = overdue > 0 ? (count === 1 ? 'overdue' : `${overdue} overdue`) : `due ${when(dueAt ?? now, now)}`
   const lines = named.map(({ kind, customer, dueAt: at }) => {
     const time = at === null ? '' : at < now ? `was due on ${when(at, now)}` : `is due on ${when(at, now)}`
     if (kind === 'scope') return `The list of affected customers ${time}. List them, or have it approved that nobody needs to be notified.`
-    return `${customer ?? ''}: the ${kind === 'initial' ? 'first notice' : 'promised update'} ${time}.`
+    return `${customer ?? ''}: the ${kind === 'initial' ? 'first notice' : 'announced update'} ${time}.`
   })
   return {
     title: `Incident ${incident.number}: ${what} (${until})`,

@@ -145,7 +145,7 @@ describe('a notice', () => {
     await world.settle()
     expect(world.expectMail('security@globex.test', /Security notice/).text).toContain('2026-11-24 08:00 UTC')
     await world.advance({ hours: 24 })
-    primary.expectPage(/1 promised update not sent/)
+    primary.expectPage(/1 announced update not sent/)
   })
 
   test('a change voids its approval, and whoever changed it does not approve it', async ({ world }) => {

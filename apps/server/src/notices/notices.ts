@@ -170,7 +170,7 @@ export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, no
   if (obligation.startedAt === null) throw conflict('Declare the incident before sending the notice.')
   assertNotWaived(obligation)
   if (notice.nextCommunicationAt !== null && notice.nextCommunicationAt <= tx.now)
-    throw conflict('The time at which this notice promises the next communication has passed. Set a new time and have the notice approved again.')
+    throw conflict('The time that this notice announces for the next communication has passed. Set a new time and have the notice approved again.')
   const approved = await mailsOf(tx, incident, notice, customer)
   await assertAsApproved(tx, context, incident.id, notice, customer.name, approved)
   await tx.db

@@ -216,8 +216,8 @@ export async function openObligations(reader: Reader, incidentId: string): Promi
     else
       sentences.push(
         ...(more > 0
-          ? [`${(named.length + more).toLocaleString('en')} customers were promised an update that is not sent yet: ${names}.`]
-          : named.map(row => `The update that ${row.customer} was promised by ${when(row.dueAt ?? reader.now, reader.now)} is not sent yet${mark(row)}.`)),
+          ? [`${(named.length + more).toLocaleString('en')} customers expect an announced update that is not sent yet: ${names}.`]
+          : named.map(row => `The update that was announced to ${row.customer} for ${when(row.dueAt ?? reader.now, reader.now)} is not sent yet${mark(row)}.`)),
       )
   }
   return sentences

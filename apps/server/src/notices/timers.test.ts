@@ -258,7 +258,7 @@ async function promising(world: World, ...names: string[]) {
     (await lead.call('obligations', { query: { view: 'all' } })).items
       .filter(({ kind }) => kind === 'update')
       .map(({ customer, state, dueAt }) => [customer?.name, state, dueAt])
-  const pages = async () => (await lead.call('pages')).items.filter(({ title }) => title.includes('promised update')).map(({ title, state }) => [title, state])
+  const pages = async () => (await lead.call('pages')).items.filter(({ title }) => title.includes('announced update')).map(({ title, state }) => [title, state])
   return { ...incident, draft, latest, send, promises, pages }
 }
 
@@ -268,13 +268,13 @@ describe('the update that a notice promises', () => {
     await send('Globex', '2026-11-23T12:00:00.000Z')
     expect(await promises()).toEqual([['Globex', 'due', '2026-11-23T12:00:00.000Z']])
     await world.advance({ hours: 4, seconds: 1 })
-    expect(await pages()).toEqual([['Incident 1: 1 promised update not sent (overdue)', 'triggered']])
-    expect(pagesAbout(world, primary, 'Globex').map(({ text }) => text.split('\n')[0])).toEqual(['Globex: the promised update was due on Nov 23, 12:00 UTC.'])
+    expect(await pages()).toEqual([['Incident 1: 1 announced update not sent (overdue)', 'triggered']])
+    expect(pagesAbout(world, primary, 'Globex').map(({ text }) => text.split('\n')[0])).toEqual(['Globex: the announced update was due on Nov 23, 12:00 UTC.'])
     await acknowledgeAll(world, primary)
     await world.advance({ hours: 4 })
     expect(await pages(), 'again, as nothing was sent').toEqual([
-      ['Incident 1: 1 promised update not sent (overdue)', 'triggered'],
-      ['Incident 1: 1 promised update not sent (overdue)', 'resolved'],
+      ['Incident 1: 1 announced update not sent (overdue)', 'triggered'],
+      ['Incident 1: 1 announced update not sent (overdue)', 'resolved'],
     ])
 
     await send('Globex', '2026-12-13T08:00:00.000Z')
@@ -296,7 +296,7 @@ describe('the update that a notice promises', () => {
     await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
     await world.advance({ days: 2 })
     await expect(lead.call('closeIncident', { params, body: await step() })).rejects.toMatchObject({
-      problem: { status: 409, detail: 'The update that Globex was promised by Dec 13, 08:00 UTC is not sent yet.' },
+      problem: { status: 409, detail: 'The update that was announced to Globex for Dec 13, 08:00 UTC is not sent yet.' },
     })
     // Sent early, it is met, and nobody is paged at its time.
     await send('Globex', null)
@@ -325,7 +325,7 @@ describe('the update that a notice promises', () => {
     for (const name of ['Globex', 'Hooli', 'Initech']) await send(name, '2026-11-24T08:00:00.000Z')
     world.takeMails()
     await world.advance({ hours: 20 })
-    expect(await pages()).toEqual([['Incident 1: 3 promised updates not sent (due Nov 24, 08:00 UTC)', 'triggered']])
+    expect(await pages()).toEqual([['Incident 1: 3 announced updates not sent (due Nov 24, 08:00 UTC)', 'triggered']])
     expect(pagesAbout(world, primary, 'Initech')).toHaveLength(1)
   })
 })

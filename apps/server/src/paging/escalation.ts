@@ -296,8 +296,13 @@ function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: R
 const maxTold = 20
 
 /** Who is told once that nobody acknowledged a page: the leads of its team, or else all leads, or the administrators. About the installation these were paged. */
-function leadsOf({ onCall, unreachable, administrators, leads }: PagingSnapshot, { teamId, isDemo }: PageRow, passedOnBy?: string | null): readonly string[] {
-  if (teamId === null) return []
+function leadsOf(
+  { onCall, unreachable, administrators, leads }: PagingSnapshot,
+  { teamId, isDemo, isNeutral }: PageRow,
+  passedOnBy?: string | null,
+): readonly string[] {
+  // Leads without a part in a restricted incident could do nothing about it: the fallback was paged.
+  if (teamId === null || isNeutral) return []
   const members = peopleBehind(onCall, teamId, { kind: 'everyone' }).people
   const known = leads.flatMap(lead => (lead.isDemo === isDemo && lead.id !== passedOnBy && !unreachable.has(lead.id) ? [lead.id] : []))
   const own = known.filter(id => members.includes(id))

@@ -20,7 +20,7 @@ interface Shown {
 
 /** What is owed, as a heading of its own. */
 export const obligationTitle = ({ kind, customer }: Obligation) =>
-  customer === null ? 'List the affected customers' : kind === 'update' ? `Promised update to ${customer.name}` : `Notice to ${customer.name}`
+  customer === null ? 'List the affected customers' : kind === 'update' ? `Announced update to ${customer.name}` : `Notice to ${customer.name}`
 
 /** One obligation: its deadline, its notices, and a decision if there is one. */
 export function ObligationCard({ obligation, keep, showsIncident = false }: Shown & { showsIncident?: boolean }) {
