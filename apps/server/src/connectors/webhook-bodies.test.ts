@@ -41,8 +41,11 @@ test.each([
     {
       read: {
         count: 2,
-        firing: [{ alert: expect.objectContaining({ title: 'BulkRead', dedupKey: 'a1' }), service: 'billing' }],
-        resolved: new Map([['a1', '2026-11-23T08:00:01.000Z']]),
+        firing: [expect.objectContaining({ alert: expect.objectContaining({ title: 'BulkRead', dedupKey: 'a1' }), service: 'billing' })],
+        resolved: new Map([
+          ['a1', '2026-11-23T08:00:01.000Z'],
+          [expect.stringMatching(/^truncated /), undefined],
+        ]),
       },
     },
   ],

@@ -20,7 +20,7 @@ const shareOf = (megabytes: number, megabytesPerSecond: number): Share => ({
 })
 
 /** What is refused, a second. */
-const dropped = new Pace(32 * 1_048_576)
+const dropped = new Pace(16 * 1_048_576)
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -83,7 +83,7 @@ export function holdBytes(request: FastifyRequest, bytes: number): void {
 /** Bounds the memory that bodies take: however many come at once, what does not fit is asked for again later. Small ones are not counted, nor files. */
 export function boundBytesInFlight(http: FastifyInstance): void {
   // Whoever has a key or session has a share of its own: strangers take nothing of its room, nor of its rate.
-  const [known, strangers] = [shareOf(64, 32), shareOf(16, 8)]
+  const [known, strangers] = [shareOf(64, 24), shareOf(16, 8)]
   http.addHook('preParsing', async (request, reply, payload) => {
     const { 'content-length': length = 0, 'content-type': type = '', 'transfer-encoding': encoding } = request.headers
     if ((Number(length) === 0 && encoding === undefined) || type.startsWith('multipart/')) return payload

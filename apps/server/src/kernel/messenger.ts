@@ -1,6 +1,5 @@
 import type { messageChannels } from '@tocsin/api'
 import type { Tx } from './database.ts'
-import type { Purpose } from './purposes.ts'
 
 /** The channels that a message can leave by. */
 export type MessageChannel = (typeof messageChannels)[number]
@@ -25,7 +24,7 @@ export interface PrivateLink {
 export interface NewMessage {
   readonly channel: MessageChannel
   readonly address: string
-  readonly purpose: Purpose
+  readonly purpose: string
   readonly purposeId: string
   readonly withinId?: string | null
   /** Other incidents that the text names. */

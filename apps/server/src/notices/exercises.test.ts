@@ -4,8 +4,8 @@ import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { linkIn, test, type World } from '../../test/world.ts'
 import { newId } from '../kernel/ids.ts'
-import { isForOutside } from '../kernel/purposes.ts'
 import { messages } from '../notify/index.ts'
+import { isForOutside } from '../notify/purposes.ts'
 
 const criteria = {
   privacy: 'confirmed',

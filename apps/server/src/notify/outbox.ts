@@ -27,13 +27,13 @@ import {
   type TroubleListener,
 } from '../kernel/messenger.ts'
 import { sentenceWithReply, Undeliverable } from '../kernel/outbound.ts'
-import { isForOutside } from '../kernel/purposes.ts'
 import { SealedValueDamaged, sealFor, unsealRow } from '../kernel/sealed-columns.ts'
 import { type Secrets, signToken } from '../kernel/secrets.ts'
 import { type Log, type Metrics, openGauge } from '../kernel/telemetry.ts'
 import { storable } from '../kernel/text.ts'
 import { replyAddress } from './channels/email/inbox.ts'
 import { hostOf, type OutboundMessage, openChannels, type Senders } from './channels/index.ts'
+import { assertKnownPurpose, isForOutside } from './purposes.ts'
 import { mayRead, neutral, recipientOf } from './restricted.ts'
 import { messageCodes, messageSecrets } from './sealed-secrets.ts'
 import { messages } from './tables.ts'
@@ -172,6 +172,7 @@ export class Outbox implements Messenger {
   /** Puts many messages in the outbox, each under its id: the one that every repetition carries. */
   async postAll(tx: Tx, all: readonly (NewMessage & { readonly id: string })[]): Promise<void> {
     if (all.length === 0) return
+    for (const { purpose } of all) assertKnownPurpose(purpose)
     const rows = all.map(({ link, code, namedIds = [], ...rest }) => ({
       ...rest,
       code: code === undefined ? null : sealFor(this.#secrets, messageCodes, code, rest.id),

@@ -16,12 +16,12 @@ import { acknowledgePage } from './pages.ts'
 import { pageBundles, pageNotifications, pages } from './tables.ts'
 
 /** So many pages of one team whose next step is due now, with their timers. */
-async function openPages(world: World, teamId: string, count: number): Promise<string[]> {
+async function openPages(world: World, teamId: string, count: number, severity: 'high' | 'medium' = 'high'): Promise<string[]> {
   const ids = Array.from({ length: count }, () => newId())
   await world.server.context.database.transaction(async tx => {
     await tx.db.insert(pages).values(
       ids.map(id => ({
-        ...{ id, teamId, subjectKind: 'alert' as const, subjectId: newId(), title: 'Odd', summary: '', severity: 'high' as const, state: 'triggered' as const },
+        ...{ id, teamId, subjectKind: 'alert' as const, subjectId: newId(), title: 'Odd', summary: '', severity, state: 'triggered' as const },
         ...{ key: id, levelIndex: 0, nextEscalationAt: tx.now, createdAt: tx.now },
       })),
     )
@@ -93,7 +93,7 @@ test('a page that joins a bundle while it is being sent is in it, or in the next
   const { team, primary } = await world.team({ tiers: 1 })
   const { context } = world.server
   await context.jobs.stop()
-  const ids = await openPages(world, team.id, 40)
+  const ids = await openPages(world, team.id, 40, 'medium')
   const { database } = context
   const bundleNow = async () => (await database.reader().db.select().from(pageBundles).where(isNull(pageBundles.sentAt)))[0]?.id ?? ''
   /** Two transactions of which the first is done with its work, but not committed, while the second does its own. */

@@ -53,7 +53,7 @@ export function PageLinkPage() {
       {error && !isAboutColleague(variables) ? (
         <ProblemNote error={error} onRetry={() => mutate(error.problem.status === 409 ? { kind: 'view' } : variables)} />
       ) : null}
-      {!page && !error ? <Loader aria-label="Loading" /> : null}
+      {!page && !error ? <Loader role="status" aria-label="Loading" /> : null}
       {last && page ? (
         <Stack>
           <Group gap="xs">

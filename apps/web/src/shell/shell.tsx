@@ -66,7 +66,7 @@ export function Shell() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the path is what it follows.
   useEffect(() => menu.close(), [location.pathname])
 
-  if (me === undefined) return <Loader m="xl" aria-label="Loading" />
+  if (me === undefined) return <Loader m="xl" role="status" aria-label="Loading" />
   if (!isInside) return <ToSignIn />
   return (
     <AppShell
@@ -143,7 +143,7 @@ function ToSignIn() {
     const { pathname, search } = window.location
     window.location.replace(`/sign-in?to=${encodeURIComponent(`${pathname}${search}`)}`)
   }, [])
-  return <Loader m="xl" aria-label="Loading" />
+  return <Loader m="xl" role="status" aria-label="Loading" />
 }
 
 function usePlaces() {

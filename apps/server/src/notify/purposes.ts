@@ -2,8 +2,8 @@
 type Audience = 'staff' | 'customer' | 'authority' | 'public'
 
 /**
- * The purposes of messages, each with whom it addresses. The only place that decides what an exercise may send: a purpose that is not here does not compile,
- * and what is stored under a name that is not here is taken as one for outside.
+ * The purposes of messages, each with whom it addresses. The only place that decides what an exercise may send: a message of a purpose that is not here is not
+ * posted, and what is stored under a name that is not here is taken as one for outside.
  */
 const audiences = {
   'account-changed': 'staff',
@@ -27,9 +27,12 @@ const audiences = {
   'wrong-passwords': 'staff',
 } as const satisfies Readonly<Record<string, Audience>>
 
-export type Purpose = keyof typeof audiences
-
 const audienceOf: ReadonlyMap<string, Audience> = new Map(Object.entries(audiences))
+
+/** @throws Error for a purpose of which nobody has said whom it addresses */
+export function assertKnownPurpose(purpose: string): void {
+  if (!audienceOf.has(purpose)) throw new Error(`the purpose ${purpose} is to be listed in notify/purposes.ts, with whom it addresses`)
+}
 
 /** True where messages of a purpose go to people outside: a customer's contact, an authority, the public. */
 export const isForOutside = (purpose: string): boolean => audienceOf.get(purpose) !== 'staff'
