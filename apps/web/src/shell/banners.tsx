@@ -89,7 +89,8 @@ function RunningClock() {
           : first.kind === 'update'
             ? `to update ${first.customer.name}`
             : `to notify ${first.customer.name}`}
-        {others > 0 ? ` and ${others} more` : ''} · incident {first.incident.number}
+        {` · incident ${first.incident.number}`}
+        {others > 0 ? `, and ${others} more due` : ''}
       </Text>
     </Link>
   )
