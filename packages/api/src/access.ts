@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Email, Id, IdParams, Line, Text, Version } from './common.ts'
+import { At, Email, Id, IdParams, Line, Text, UpdatedQuery, Version } from './common.ts'
 import { atLeast, open, roles, route, scopes, signedIn } from './route.ts'
 
 /** The name of the cookie that holds the session of a person who is signed in; under https it begins with `__Host-`. */
@@ -339,6 +339,7 @@ export const accessRoutes = {
     path: '/api/v1/teams',
     summary: 'List teams and their members',
     access: atLeast('observer', 'catalog:read'),
+    query: UpdatedQuery,
     reply: z.array(Team),
   }),
   saveTeam: route({

@@ -41,10 +41,12 @@ export const PageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().max(2_000).optional().describe('`next` of the previous page'),
 })
-/** A page of a list of records that change. */
-export const ChangingQuery = PageQuery.extend({
+/** A list of records that change. */
+export const UpdatedQuery = z.object({
   updatedSince: Instant.optional().describe('Only records that something was recorded of in the audit log at this time or later'),
 })
+/** A page of such a list. */
+export const ChangingQuery = PageQuery.extend(UpdatedQuery.shape)
 /** One page of a list; `next` is null on the last. */
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() })
 

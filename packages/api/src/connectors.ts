@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Email, Filled, Id, IdParams, Line, Reference, Severity, Text } from './common.ts'
+import { At, Email, Filled, Id, IdParams, Line, Reference, Severity, Text, UpdatedQuery } from './common.ts'
 import { atLeast, open, route } from './route.ts'
 
 export const Integration = z
@@ -139,6 +139,7 @@ export const connectorRoutes = {
     path: '/api/v1/integrations',
     summary: 'List integrations',
     access: atLeast('responder', 'catalog:read'),
+    query: UpdatedQuery,
     reply: z.array(Integration),
   }),
   createIntegration: route({

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Instant, isVisible, Line, PageQuery, pageOf, type Severity, Text, Version } from './common.ts'
+import { At, Id, IdParams, Instant, isVisible, Line, PageQuery, pageOf, type Severity, Text, UpdatedQuery, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 export const ruleLevels = ['informational', 'low', 'medium', 'high', 'critical'] as const
@@ -272,6 +272,7 @@ export const detectionRoutes = {
     path: '/api/v1/log-sources',
     summary: 'List log sources',
     access: atLeast('responder', 'detection:read'),
+    query: UpdatedQuery,
     reply: z.array(LogSource),
   }),
   createLogSource: route({

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Email, Id, Line, Reference, Severity, Version } from './common.ts'
+import { Email, Id, Line, Reference, Severity, UpdatedQuery, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 export const ServiceInput = z.object({
@@ -55,6 +55,7 @@ export const directoryRoutes = {
     path: '/api/v1/services',
     summary: 'List services and their two responsible teams',
     access: atLeast('observer', 'catalog:read'),
+    query: UpdatedQuery,
     reply: z.array(Service),
   }),
   saveService: route({
@@ -70,6 +71,7 @@ export const directoryRoutes = {
     path: '/api/v1/customers',
     summary: 'List customers with their contacts and notification deadlines',
     access: atLeast('responder', 'catalog:read'),
+    query: UpdatedQuery,
     reply: z.array(Customer),
   }),
   saveCustomer: route({

@@ -133,6 +133,8 @@ export const ClassDefinition = z
 
 const Reason = Text(8_000).describe('Reason; kept in the audit log')
 const Transition = z.object({ version: Version, reason: Reason })
+/** One bound wherever alerts are named. */
+const AlertIds = z.array(Id).max(500).default([])
 const Codename = Line(60).describe('What messages call the incident while it is restricted; one is chosen if omitted')
 const IdOrNumber = z.union([Id, z.string().regex(/^[1-9][0-9]{0,8}$/)], 'must be the ID or the number of an incident')
 
@@ -174,7 +176,7 @@ export const incidentRoutes = {
       reason: Reason,
       responsibility: Responsibility.default('us'),
       serviceIds: z.array(Id).max(100).default([]),
-      alertIds: z.array(Id).max(100).default([]),
+      alertIds: AlertIds,
       isRestricted: z.boolean().default(false),
       codename: Codename.optional(),
       isExercise: IsExercise,
@@ -245,7 +247,7 @@ export const incidentRoutes = {
       'Make an incident a parent incident (major incident) and link alerts and incidents to it: their pages are resolved, its lead is paged once, and their leads and owners are added',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: z.object({ version: Version, reason: Reason, alertIds: z.array(Id).max(500).default([]), incidentIds: z.array(Id).max(100).default([]) }),
+    body: z.object({ version: Version, reason: Reason, alertIds: AlertIds, incidentIds: z.array(Id).max(100).default([]) }),
     reply: Incident,
   }),
   assignRole: route({

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Line, PageQuery, pageOf, Text } from './common.ts'
+import { At, Id, IdParams, Line, PageQuery, pageOf, Text, UpdatedQuery } from './common.ts'
 import { ruleLevels } from './detection.ts'
 import { atLeast, route } from './route.ts'
 
@@ -46,6 +46,7 @@ export const indicatorRoutes = {
     path: '/api/v1/detection/indicator-lists',
     summary: 'List indicator lists',
     access: atLeast('responder', 'detection:read'),
+    query: UpdatedQuery,
     reply: z.array(IndicatorList),
   }),
   createIndicatorList: route({

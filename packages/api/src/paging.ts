@@ -1,6 +1,6 @@
 import { addressExample, type Channel, channelName, channelsOf, messageChannels } from '@tocsin/events/channels'
 import { z } from 'zod'
-import { At, ChangingQuery, Id, IdParams, Line, PageQuery, pageOf, Reference, Severity } from './common.ts'
+import { At, ChangingQuery, Id, IdParams, Line, PageQuery, pageOf, Reference, Severity, UpdatedQuery } from './common.ts'
 import { atLeast, open, route } from './route.ts'
 import { Urgency } from './schedules.ts'
 
@@ -214,6 +214,7 @@ export const pagingRoutes = {
     path: '/api/v1/team-channels',
     summary: 'List team channels that an escalation level can page',
     access: atLeast('observer', 'catalog:read'),
+    query: UpdatedQuery,
     reply: z.array(TeamChannel.omit({ address: true })),
   }),
   saveTeamChannel: route({

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Id, IdParams, Line, SameTeamId, Version } from './common.ts'
+import { Id, IdParams, Line, SameTeamId, UpdatedQuery, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 import { Urgency, ZonedHours } from './schedules.ts'
 
@@ -50,6 +50,7 @@ export const policyRoutes = {
     path: '/api/v1/policies',
     summary: 'List the escalation policies of all teams',
     access: atLeast('observer', 'catalog:read'),
+    query: UpdatedQuery,
     reply: z.array(Policy),
   }),
   savePolicy: route({

@@ -1,6 +1,6 @@
 import { night } from '@tocsin/oncall/vocabulary'
 import { z } from 'zod'
-import { At, Day, Id, IdParams, Instant, Line, PageQuery, pageOf, Reference, SameTeamId, Severity, Text, Version } from './common.ts'
+import { At, Day, Id, IdParams, Instant, Line, PageQuery, pageOf, Reference, SameTeamId, Severity, Text, UpdatedQuery, Version } from './common.ts'
 import { EscalationLevelInput, PageTarget } from './policies.ts'
 import { atLeast, open, route } from './route.ts'
 import { OverrideInput, RestrictionShape, RotationShape, ScheduleInput, TemporaryInput, TimeZone, Urgency } from './schedules.ts'
@@ -256,6 +256,7 @@ export const schedulingRoutes = {
     path: '/api/v1/time-off',
     summary: 'List current and upcoming time off, with uncovered shifts',
     access: atLeast('observer', 'catalog:read'),
+    query: UpdatedQuery,
     reply: z.array(TimeOff),
   }),
   addTimeOff: route({

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Instant, Line, Severity } from './common.ts'
+import { At, Id, IdParams, Instant, Line, Severity, UpdatedQuery } from './common.ts'
 import { atLeast, open, route } from './route.ts'
 import { ZonedHours } from './schedules.ts'
 
@@ -54,6 +54,7 @@ export const silenceRoutes = {
     path: '/api/v1/silences',
     summary: 'List active and upcoming silences and maintenance windows',
     access: atLeast('observer', 'alerts:read'),
+    query: UpdatedQuery,
     reply: z.array(Silence),
   }),
   addSilence: route({
@@ -77,6 +78,7 @@ export const silenceRoutes = {
     path: '/api/v1/heartbeats',
     summary: 'List heartbeat monitors and their last heartbeat',
     access: atLeast('observer', 'alerts:read'),
+    query: UpdatedQuery,
     reply: z.array(Heartbeat),
   }),
   addHeartbeat: route({

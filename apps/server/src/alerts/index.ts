@@ -12,6 +12,7 @@ import {
   recordRestrictedRead,
   uuidIn,
 } from '../access/index.ts'
+import { onlyChanged } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { addHeartbeat, heartbeatJob, listHeartbeats, missHeartbeat, recordHeartbeat, removeHeartbeat } from './heartbeats.ts'
 import { listOccurrences } from './occurrences.ts'
@@ -92,10 +93,12 @@ export function openAlerts(context: AppContext): Bindings {
   context.jobs.register(silenceOverJob, { run: (tx, { silenceId }) => pageSilenced(tx, context, silenceId) })
   context.jobs.register(heartbeatJob, { run: (tx, { heartbeatId }) => missHeartbeat(tx, context, heartbeatId) })
   return [
-    query(silenceRoutes.silences, (reader, { caller }) => listSilences(reader, context, caller)),
+    query(silenceRoutes.silences, async (reader, { caller, query: { updatedSince } }) =>
+      onlyChanged(reader, await listSilences(reader, context, caller), updatedSince),
+    ),
     command(silenceRoutes.addSilence, (tx, { caller, body }) => addSilence(tx, context, caller, body)),
     command(silenceRoutes.endSilence, (tx, { caller, params }) => endSilence(tx, context, caller, params.id)),
-    query(silenceRoutes.heartbeats, reader => listHeartbeats(reader)),
+    query(silenceRoutes.heartbeats, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listHeartbeats(reader), updatedSince)),
     command(silenceRoutes.addHeartbeat, (tx, { caller, body }) => addHeartbeat(tx, context, caller, body)),
     command(silenceRoutes.removeHeartbeat, (tx, { caller, params }) => removeHeartbeat(tx, context, caller, params.id)),
     openCommand(silenceRoutes.heartbeat, (tx, { params }) => recordHeartbeat(tx, context, params.token)),

@@ -1,6 +1,7 @@
 import { connectorRoutes as routes } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, command, openCommand, openQuery, openWebhook, query, workflow } from '../access/index.ts'
+import { onlyChanged } from '../journal/index.ts'
 import { readFile } from '../kernel/files.ts'
 import { Produced } from '../kernel/http.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
@@ -28,7 +29,7 @@ export function openConnectors(context: AppContext): Bindings {
   openReportFiles(context)
   const bodies = new WebhookBodies()
   return [
-    query(routes.integrations, reader => listIntegrations(reader)),
+    query(routes.integrations, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listIntegrations(reader), updatedSince)),
     command(routes.createIntegration, (tx, { caller, body }) => createIntegration(tx, context.messenger.origin, caller.actor, body)),
     command(routes.saveSeverities, (tx, { caller, params, body }) => saveSeverities(tx, caller, params.id, body.severities)),
     command(routes.revokeIntegration, (tx, { caller, params }) => revokeIntegration(tx, caller, params.id)),

@@ -5,6 +5,7 @@ import { and, count, desc, eq, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, type Bindings, command, query, recordRestrictedRead, workflow } from '../access/index.ts'
 import { alerts, readAlert } from '../alerts/index.ts'
+import { onlyChanged } from '../journal/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { ReceivedFile } from '../kernel/files.ts'
 import { invalid, notFound } from '../kernel/problems.ts'
@@ -96,7 +97,9 @@ export function detectionBindings(context: AppContext, { detector, intake, follo
         source,
       }))
     }),
-    query(routes.logSources, async reader => (await listLogSources(reader)).map(source => ({ ...source, problem: follower.problemOf(source.id) }))),
+    query(routes.logSources, async (reader, { query: { updatedSince } }) =>
+      (await onlyChanged(reader, await listLogSources(reader), updatedSince)).map(source => ({ ...source, problem: follower.problemOf(source.id) })),
+    ),
     command(routes.createLogSource, async (tx, { caller, body }) => {
       assertFollowable(body.files, context.config.of(sourceSettings).TOCSIN_FOLLOW_FOLDERS)
       const { source, ...secret } = await createLogSource(tx, context.messenger.origin, caller.actor, body)
@@ -126,7 +129,7 @@ const ignoredCursor = listCursor('ignored-indicators', z.tuple([z.iso.datetime()
 
 function indicatorBindings(context: AppContext): Bindings {
   return [
-    query(indicatorRoutes.indicatorLists, reader => listIndicatorLists(reader)),
+    query(indicatorRoutes.indicatorLists, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listIndicatorLists(reader), updatedSince)),
     command(indicatorRoutes.createIndicatorList, async (tx, { caller, body }) => {
       const list = await createIndicatorList(tx, context, caller.actor, body)
       if (list.taxii !== null) await schedulePull(tx, list.id)

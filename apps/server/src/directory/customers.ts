@@ -6,6 +6,7 @@ import type { Caller } from '../access/index.ts'
 import { markRecords, record } from '../journal/index.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
+import { isNameTaken } from '../kernel/names.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { customerServices, customers, services } from './tables.ts'
 
@@ -42,8 +43,7 @@ const isSame = (a: ReturnType<typeof termsOf>, b: ReturnType<typeof termsOf>) =>
 export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo = false): Promise<Customer> {
   await holdLock(tx, 'organization')
   const id = input.id ?? newId()
-  const sameName = await tx.db.select({ id: customers.id }).from(customers).where(eq(customers.name, input.name))
-  if (sameName.some(customer => customer.id !== id)) throw conflict(`A customer named ${input.name} already exists.`)
+  if (await isNameTaken(tx, customers, input.name, id)) throw conflict(`A customer named ${input.name} already exists.`)
   const serviceIds = [...new Set(input.serviceIds)]
   const known = serviceIds.length === 0 ? [] : await tx.db.select({ id: services.id }).from(services).where(inArray(services.id, serviceIds))
   if (known.length !== serviceIds.length) throw invalid('serviceIds', 'must be services in the catalog')

@@ -1,5 +1,6 @@
 import { accessRoutes, directoryRoutes as routes } from '@tocsin/api'
 import { type AppContext, type Bindings, command, query } from '../access/index.ts'
+import { onlyChanged } from '../journal/index.ts'
 import { listCustomers, saveCustomer } from './customers.ts'
 import { listServices, saveService } from './services.ts'
 import { leaveTeams, listTeams, saveTeam } from './teams.ts'
@@ -12,11 +13,11 @@ export { assertSameTeam, firstSecurityTeam, listTeams, saveTeam } from './teams.
 export function openDirectory(context: AppContext): Bindings {
   context.departures.add(leaveTeams)
   return [
-    query(accessRoutes.teams, reader => listTeams(reader)),
+    query(accessRoutes.teams, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listTeams(reader), updatedSince)),
     command(accessRoutes.saveTeam, (tx, { caller, body }) => saveTeam(tx, caller, body)),
-    query(routes.services, reader => listServices(reader)),
+    query(routes.services, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listServices(reader), updatedSince)),
     command(routes.saveService, (tx, { caller, body }) => saveService(tx, caller, body)),
-    query(routes.customers, reader => listCustomers(reader)),
+    query(routes.customers, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listCustomers(reader), updatedSince)),
     command(routes.saveCustomer, (tx, { caller, body }) => saveCustomer(tx, caller, body)),
   ]
 }

@@ -7,6 +7,7 @@ import type { Caller } from '../access/index.ts'
 import { markRecords, record } from '../journal/index.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
+import { isNameTaken } from '../kernel/names.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { services, teams } from './tables.ts'
 import { assertTeam } from './teams.ts'
@@ -53,8 +54,7 @@ export async function saveService(tx: Tx, caller: Caller, input: Input, isDemo =
   // A team of any kind, and the same one for both sides where one team answers for all of a service.
   for (const field of ['securityTeamId', 'engineeringTeamId'] as const) await assertTeam(tx, input[field], field)
   const id = input.id ?? newId()
-  const sameName = await tx.db.select({ id: services.id }).from(services).where(eq(services.name, input.name))
-  if (sameName.some(service => service.id !== id)) throw conflict(`A service named ${input.name} already exists.`)
+  if (await isNameTaken(tx, services, input.name, id)) throw conflict(`A service named ${input.name} already exists.`)
   const values = {
     name: input.name,
     description: input.description,

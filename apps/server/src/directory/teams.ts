@@ -5,6 +5,7 @@ import { assertPeople, type Caller, people } from '../access/index.ts'
 import { type Actor, markRecords, record, recordAll } from '../journal/index.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
+import { isNameTaken } from '../kernel/names.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { teamMembers, teams } from './tables.ts'
 
@@ -34,8 +35,7 @@ export async function saveTeam(
   await holdLock(tx, 'organization')
   await assertPeople(tx, input.memberIds, 'memberIds')
   const id = input.id ?? newId()
-  const taken = await tx.db.select({ id: teams.id }).from(teams).where(eq(teams.name, input.name))
-  if (taken.some(team => team.id !== id)) throw conflict(`A team named ${input.name} already exists.`)
+  if (await isNameTaken(tx, teams, input.name, id)) throw conflict(`A team named ${input.name} already exists.`)
   const before = input.id === undefined ? undefined : await lockTeam(tx, id, input.version)
   if (before && before.kind !== input.kind) await assertKindIsFree(tx, before)
   const memberIds = [...new Set(input.memberIds)]

@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest'
+import { declare } from '../../test/declared.ts'
 import { refusal } from '../../test/refusal.ts'
 import { linkIn, type Person, test, type World } from '../../test/world.ts'
 
@@ -57,6 +58,18 @@ describe('setting the affected services', () => {
     await world.settle()
     owners.billing.expectNoPage()
     expect((await lead.call('incident', { params })).services).toEqual([])
+  })
+
+  test('leaves a declared incident with at least one, whose teams are paged', async ({ world }) => {
+    const { services, set, params, lead } = await incidentWith(world)
+    const billing = { id: services.billing.id, basis: 'Its logs show it.' }
+    await set([billing])
+    await set([])
+    await set([billing])
+    await declare(lead, params.id, { class: 'security-incident' })
+    await expect(set([])).rejects.toMatchObject(refusal('conflict'))
+    const search = { id: services.search.id, basis: 'It was this one.' }
+    expect((await set([search])).services).toMatchObject([search])
   })
 
   test('is for responders and above who may see the incident', async ({ world }) => {

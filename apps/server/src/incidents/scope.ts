@@ -36,6 +36,8 @@ export async function setAffectedServices(
 ): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
+  if (incident.declaredAt !== null && input.services.length === 0)
+    throw conflict('A declared incident must keep at least one affected service, whose teams are paged. Add the right one before you remove the other.')
   if (await listServicesAffected(tx, context, caller, incident, input.services)) await saveIncident(tx, incident, {})
 }
 

@@ -1,4 +1,6 @@
+import { routes } from '@tocsin/api'
 import { expect } from 'vitest'
+import { z } from 'zod'
 import { refusal } from '../../test/refusal.ts'
 import { test } from '../../test/world.ts'
 
@@ -32,5 +34,32 @@ test('lists of records give those that have changed since a time, and no others'
   for (const name of ['alerts', 'incidents', 'obligations', 'followUps', 'pages', 'myPages'] as const) {
     await primary.call(name, { query: { updatedSince: query.updatedSince } })
     await expect(primary.call(name, { query: { updatedSince: 'yesterday' } })).rejects.toMatchObject(refusal('invalid', 'updatedSince'))
+  }
+})
+
+test('so do lists that are whole: every one of those that have the parameter', async ({ world }) => {
+  const { team, primary } = await world.team({ tiers: 1 })
+  const lead = await world.person('lead')
+  const [old, changed] = [await world.service('billing', team), await world.service('search', team)]
+  world.jump({ hours: 1 })
+  const query = { updatedSince: world.now }
+  const { id, version, description, pageFrom, securityTeam, engineeringTeam } = changed
+  await lead.call('saveService', {
+    body: { ...{ id, version, description, pageFrom }, name: 'find', securityTeamId: securityTeam.id, engineeringTeamId: engineeringTeam.id },
+  })
+  expect((await lead.call('services', { query })).map(service => service.name)).toEqual(['find'])
+  expect((await lead.call('services')).map(service => service.id).sort()).toEqual([old.id, id].sort())
+  const whole = Object.entries(routes).flatMap(([name, { query: schema, reply }]) =>
+    reply instanceof z.ZodArray && schema instanceof z.ZodObject && 'updatedSince' in schema.shape ? [name] : [],
+  )
+  expect(whole).toEqual(
+    expect.arrayContaining(['teams', 'services', 'customers', 'policies', 'timeOff', 'silences', 'heartbeats', 'integrations', 'logSources']),
+  )
+  for (const name of whole) {
+    const { path } = routes[name as keyof typeof routes]
+    const get = async (since: string) => fetch(`${world.origin}${path}?updatedSince=${since}`, { headers: { cookie: primary.cookie } })
+    const reply = await get(query.updatedSince)
+    expect([name, reply.status, name === 'services' ? 1 : 0]).toEqual([name, 200, ((await reply.json()) as unknown[]).length])
+    expect((await get('yesterday')).status, name).toBe(400)
   }
 })

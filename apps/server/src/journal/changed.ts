@@ -1,5 +1,6 @@
 import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../kernel/clock.ts'
+import type { Reader } from '../kernel/database.ts'
 import { journal } from './tables.ts'
 
 /** Types of entries that tell of a look at a record, not of a change. */
@@ -16,4 +17,18 @@ export function changedSince(id: AnyColumn, since: Instant | undefined, of: 'sub
   if (of === 'within') return sql`${id} in (select ${journal.withinId} ${recent} and ${journal.withinId} is not null)`
   const pages = of === 'subject' ? sql`` : sql`union all select ${journal.data} #>> '{about,id}' ${recent} and ${journal.subjectKind} = 'page'`
   return sql`${id}::text in (select ${journal.subjectId} ${recent} ${pages})`
+}
+
+/** Of the records of a whole list those that the audit log has a change of since `since`, as `changedSince` has it; all of them without. */
+export async function onlyChanged<Row extends { readonly id: string }>(reader: Reader, rows: readonly Row[], since: Instant | undefined): Promise<Row[]> {
+  if (since === undefined || rows.length === 0) return [...rows]
+  const ids = rows.map(row => row.id)
+  const found = await reader.db
+    .selectDistinct({ id: journal.subjectId })
+    .from(journal)
+    .where(
+      sql`${journal.at} >= ${since}::timestamptz and not (${journal.type} = any(${sql.param(looks)}::text[])) and ${journal.subjectId} = any(${sql.param(ids)}::text[])`,
+    )
+  const changed = new Set(found.map(row => row.id))
+  return rows.filter(row => changed.has(row.id))
 }

@@ -1,4 +1,4 @@
-export { changedSince } from './changed.ts'
+export { changedSince, onlyChanged } from './changed.ts'
 export { assertAsRecorded, compareWithEntries, countFoldable, nextOfType, refuseAltered, reportDifferences } from './compare.ts'
 export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
 export { JournalReaders } from './follow.ts'

@@ -1,5 +1,6 @@
 import { contactKinds, pagingRoutes as routes } from '@tocsin/api'
 import { type AppContext, type Bindings, command, query, workflow } from '../access/index.ts'
+import { onlyChanged } from '../journal/index.ts'
 import { invalid } from '../kernel/problems.ts'
 import { pushKey } from './channels/index.ts'
 import { addContactMethod, listContactMethods, readRules, removeContactMethod, saveRules, sendContactCode, verifyContactMethod } from './contact-methods.ts'
@@ -19,7 +20,7 @@ export function notifyBindings(context: AppContext): Bindings {
     query(routes.notificationRules, (reader, { caller }) => readRules(reader, caller.personId)),
     command(routes.saveNotificationRules, (tx, { caller, body }) => saveRules(tx, caller, body)),
     query(routes.pushKey, async () => ({ key: pushKey(context.secrets), channels: contactKinds.filter(kind => context.messenger.has(kind)) })),
-    query(routes.teamChannels, reader => listTeamChannels(reader)),
+    query(routes.teamChannels, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listTeamChannels(reader), updatedSince)),
     command(routes.saveTeamChannel, (tx, { caller, params, body }) => saveTeamChannel(tx, context, caller, params.id, body)),
     command(routes.removeTeamChannel, (tx, { caller, params }) => removeTeamChannel(tx, context, caller, params.id)),
     command(routes.removeContactMethod, (tx, { caller, params }) => removeContactMethod(tx, context, caller, params.id)),

@@ -5,6 +5,7 @@ import { listTeams } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
+import { isNameTaken } from '../kernel/names.ts'
 import { conflict, notFound } from '../kernel/problems.ts'
 import { sealFor } from '../kernel/sealed-columns.ts'
 import { channels } from './channels/index.ts'
@@ -29,11 +30,12 @@ export async function saveTeamChannel(
   await holdLock(tx, 'organization')
   if ((await listTeams(tx, [teamId])).length === 0) throw notFound('team')
   if (!context.messenger.has(input.kind)) throw conflict(`Delivery by ${channelName(input.kind)} is not configured. Ask your administrator to set it up.`)
-  const own = await tx.db.select({ name: teamChannels.name }).from(teamChannels).where(eq(teamChannels.teamId, teamId))
-  if (own.length >= maxChannels) throw conflict(`A team can have at most ${maxChannels} channels.`)
-  if (own.some(one => one.name === input.name)) throw conflict(`The team already has a channel named ${input.name}.`)
+  const isOfTeam = eq(teamChannels.teamId, teamId)
+  const id = newId()
+  if ((await tx.db.$count(teamChannels, isOfTeam)) >= maxChannels) throw conflict(`A team can have at most ${maxChannels} channels.`)
+  if (await isNameTaken(tx, teamChannels, input.name, id, isOfTeam)) throw conflict(`The team already has a channel named ${input.name}.`)
   const { address, secret, shownSecret = null } = channels[input.kind].keepAddress({ address: input.address, of: 'team' }, context.secrets, context.config)
-  const row = { id: newId(), teamId, kind: input.kind, name: input.name, address }
+  const row = { id, teamId, kind: input.kind, name: input.name, address }
   await tx.db.insert(teamChannels).values({ ...row, secret: secret === null ? null : sealFor(context.secrets, teamChannelSecrets, secret, row.kind, address) })
   await record(tx, {
     actor: caller.actor,

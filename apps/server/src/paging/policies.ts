@@ -18,6 +18,7 @@ import { listTeams } from '../directory/index.ts'
 import { markAs, record } from '../journal/index.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { idFor, newId } from '../kernel/ids.ts'
+import { isNameTaken } from '../kernel/names.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { onCallSettings, type Settings } from '../scheduling/index.ts'
 import { policies } from './tables.ts'
@@ -67,10 +68,12 @@ export async function savePolicy(
   if (before && version === undefined) throw invalid('version', 'is required to change a policy')
   if (before && before.version !== version) throw changedMeanwhile()
   const values = { ...sent, levels: withLevelIds(sent.levels, before ? levelsOf(before) : []) }
-  if (own.some(row => row.name === values.name && row.id !== given)) throw conflict(`The team already has an escalation policy named ${values.name}.`)
+  const id = given ?? newId()
+  if (await isNameTaken(tx, policies, values.name, id, eq(policies.teamId, teamId)))
+    throw conflict(`The team already has an escalation policy named ${values.name}.`)
   if (!before && own.length >= maxPolicies) throw conflict(`A team can have at most ${maxPolicies} escalation policies.`)
   if (before && isDeepStrictEqual(rulesOf({ ...before, levels: levelsOf(before) }), rulesOf(values))) return policyView(before)
-  const row = { ...values, id: given ?? newId(), teamId, version: (before?.version ?? 0) + 1 }
+  const row = { ...values, id, teamId, version: (before?.version ?? 0) + 1 }
   if (before) await tx.db.update(policies).set(row).where(eq(policies.id, row.id))
   else await tx.db.insert(policies).values(row)
   const entry = { actor: caller.actor, subject: { kind: 'policy', id: row.id } } as const

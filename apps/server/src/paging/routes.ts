@@ -1,6 +1,7 @@
 import { pagingRoutes, policyRoutes, schedulingRoutes } from '@tocsin/api'
 import { type AppContext, type Bindings, type Caller, command, openCommand, query } from '../access/index.ts'
 import { assertSameTeam, listTeams } from '../directory/index.ts'
+import { onlyChanged } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
 import { findColleague } from './answers.ts'
@@ -27,7 +28,7 @@ function settingsBindings(context: AppContext): Bindings {
 
 function policyBindings(): Bindings {
   return [
-    query(policyRoutes.policies, reader => listPolicies(reader)),
+    query(policyRoutes.policies, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listPolicies(reader), updatedSince)),
     command(policyRoutes.savePolicy, (tx, { caller, params, body: { teamId, ...policy } }) => {
       assertSameTeam(params, teamId)
       return savePolicy(tx, caller, params.id, policy)

@@ -1,6 +1,7 @@
 import { schedulingRoutes } from '@tocsin/api'
 import { type AppContext, type Bindings, command, openQuery, query } from '../access/index.ts'
 import { assertSameTeam } from '../directory/index.ts'
+import { onlyChanged } from '../journal/index.ts'
 import { Produced } from '../kernel/http.ts'
 import { listFeeds, makeFeed, readFeed, revokeFeed } from './calendar-feeds.ts'
 import { addOverride, addTemporary, removeOverride, removeSchedule, saveSchedule } from './schedules.ts'
@@ -20,7 +21,7 @@ export function schedulingBindings(context: AppContext): Bindings {
     command(routes.addOverride, (tx, { caller, params, body }) => addOverride(tx, context, caller, params.id, body)),
     command(routes.removeOverride, (tx, { caller, params }) => removeOverride(tx, context, caller, params.id)),
     command(routes.addTemporary, (tx, { caller, params, body }) => addTemporary(tx, context, caller, params.id, body)),
-    query(routes.timeOff, reader => listTimeOff(reader)),
+    query(routes.timeOff, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listTimeOff(reader), updatedSince)),
     command(routes.addTimeOff, (tx, { caller, body }) => addTimeOff(tx, context, caller, body)),
     command(routes.removeTimeOff, (tx, { caller, params }) => removeTimeOff(tx, context, caller, params.id)),
     query(routes.myShifts, (reader, { caller }) => listMyShifts(reader, caller.personId)),

@@ -11,6 +11,7 @@ import { type Actor, markAs, record } from '../journal/index.ts'
 import { addDays, type Instant, laterOf } from '../kernel/clock.ts'
 import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
+import { isNameTaken } from '../kernel/names.ts'
 import { AppProblem, changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { recordShifts } from './shift-log.ts'
 import { findSchedule, type OnCallSnapshot, type OverrideRow, positionName, positionsOf, readSnapshot, type ScheduleRow } from './snapshot.ts'
@@ -55,9 +56,9 @@ export async function saveSchedule(
     if (version === undefined) throw invalid('version', 'is required to change a schedule')
     if (before.version !== version) throw changedMeanwhile()
   }
-  const own = await tx.db.select({ id: schedules.id, name: schedules.name }).from(schedules).where(eq(schedules.teamId, teamId))
-  if (own.some(one => one.name === values.name && one.id !== id)) throw conflict(`The team already has a schedule named ${values.name}.`)
-  if (!before && own.length >= maxSchedules) throw conflict(`A team can have at most ${maxSchedules} schedules.`)
+  const isOfTeam = eq(schedules.teamId, teamId)
+  if (await isNameTaken(tx, schedules, values.name, id, isOfTeam)) throw conflict(`The team already has a schedule named ${values.name}.`)
+  if (!before && (await tx.db.$count(schedules, isOfTeam)) >= maxSchedules) throw conflict(`A team can have at most ${maxSchedules} schedules.`)
   if (before && isDeepStrictEqual(factsOf({ teamId, ...values }), factsOf(before))) return scheduleView(before)
   await changing(tx, context, caller.actor, id, async () => {
     if (before)
