@@ -3,12 +3,15 @@ import { type QueryClient, type UseMutationResult, type UseQueryResult, useMutat
 import { type CallInput, type CallReply, createClient, ProblemError, type RouteName, type routes } from '@tocsin/api'
 import { useEffect, useRef } from 'react'
 import { confirmIdentity } from './identity.ts'
+import { serverClock } from './parts/clock.ts'
 
 const isToConfirm = (type: string) => type === 'urn:tocsin:problem:reauthentication-required'
 
 /** Sends a request. Where the server first wants to know who is there, the person is asked, and the request is repeated. */
 const send: typeof fetch = async (input, init) => {
+  const sentAt = Date.now()
   const reply = await fetch(input, init)
+  serverClock.hear(reply.headers.get('date'), sentAt, Date.now())
   if (reply.status !== 403 || !reply.headers.get('content-type')?.startsWith('application/problem+json')) return reply
   const { type } = (await reply.clone().json()) as { type: string }
   if (!isToConfirm(type) || !(await confirmIdentity())) return reply

@@ -5,6 +5,7 @@ import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { SeverityBadge, Tone } from '../parts/badges.tsx'
 import { ServiceMultiSelect, ServiceSelect } from '../parts/choices.tsx'
+import { serverNow } from '../parts/clock.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { Empty, FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
@@ -142,8 +143,8 @@ function SilenceModal({ onClose }: { onClose: () => void }) {
     {
       matchers: { serviceIds: [] as string[], severities: [] as string[], source: '', titleContains: '' },
       reason: '',
-      start: toLocalInput(new Date()),
-      end: toLocalInput(new Date(Date.now() + 2 * 3_600_000)),
+      start: toLocalInput(new Date(serverNow())),
+      end: toLocalInput(new Date(serverNow() + 2 * 3_600_000)),
       isRecurring: false,
       days: [] as string[],
       from: '22:00',

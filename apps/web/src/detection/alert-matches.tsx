@@ -3,6 +3,7 @@ import type { Alert } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { serverNow } from '../parts/clock.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
@@ -100,7 +101,7 @@ function ExceptModal({ alert, fields, onClose }: { alert: Alert; fields: Record<
           field: values.field,
           value: values.value,
           reason: values.reason,
-          expiresAt: days === null ? null : new Date(Date.now() + days * 86_400_000).toISOString(),
+          expiresAt: days === null ? null : new Date(serverNow() + days * 86_400_000).toISOString(),
         }
       },
       done: 'Exception added.',

@@ -95,7 +95,10 @@ function useMoreEvents(id: string, timeline: PageTimeline | undefined) {
   }
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+const clock = new Intl.DateTimeFormat(undefined, {
+  ...{ year: 'numeric', month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', second: '2-digit' },
+  timeZoneName: 'short',
+})
 
 function PageStatus({ page }: { page: PageTimeline }) {
   if (page.snoozedUntil)

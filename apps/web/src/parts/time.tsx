@@ -1,11 +1,12 @@
 import { Text, Tooltip } from '@mantine/core'
 import { useEffect, useState } from 'react'
+import { serverNow } from './clock.ts'
 
 /** The time now, told again every `everyMs`. */
 export function useNow(everyMs: number): number {
-  const [now, setNow] = useState(Date.now())
+  const [now, setNow] = useState(serverNow)
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), everyMs)
+    const timer = setInterval(() => setNow(serverNow()), everyMs)
     return () => clearInterval(timer)
   }, [everyMs])
   return now
@@ -17,7 +18,11 @@ const units: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60_000],
 ]
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' })
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+/** With its zone: people in several zones work on one incident. */
+const full = new Intl.DateTimeFormat(undefined, {
+  ...{ year: 'numeric', month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' },
+  timeZoneName: 'short',
+})
 
 export function relativeTime(at: number, now: number): string {
   const distance = at - now
@@ -48,4 +53,4 @@ export function remaining(at: string, now: number): string {
 }
 
 /** Today, and days from it, as date inputs write them. */
-export const dayFromNow = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
+export const dayFromNow = (days: number) => new Date(serverNow() + days * 86_400_000).toISOString().slice(0, 10)

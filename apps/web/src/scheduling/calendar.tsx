@@ -2,6 +2,7 @@ import { ActionIcon, Box, Button, Group, SegmentedControl, Text, Tooltip } from 
 import { IconChevronLeft, IconChevronRight } from '@tabler/icons-react'
 import type { OnCallShift, Override, TeamCalendar } from '@tocsin/api'
 import { useRef, useState } from 'react'
+import { serverNow } from '../parts/clock.ts'
 import { type DragPoint, useDrag } from '../parts/drag.ts'
 import { useNow } from '../parts/time.tsx'
 import { positionLabel, tintsOf } from './words.ts'
@@ -28,7 +29,7 @@ const dayName = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'num
 const monthName = new Intl.DateTimeFormat(undefined, { month: 'long', year: 'numeric' })
 
 /** Midnight here, some days away. */
-export function midnight(days: number, at = Date.now()): number {
+export function midnight(days: number, at = serverNow()): number {
   const date = new Date(at)
   return new Date(date.getFullYear(), date.getMonth(), date.getDate() + days).getTime()
 }

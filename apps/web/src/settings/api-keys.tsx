@@ -3,6 +3,7 @@ import { type ApiKey, roles, scopes } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { serverNow } from '../parts/clock.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
@@ -77,7 +78,7 @@ function Validity({ accountKey: { revokedAt, expiresAt } }: { accountKey: ApiKey
   if (revokedAt) return 'Revoked'
   return (
     <>
-      {Date.parse(expiresAt) <= Date.now() ? 'Expired' : 'Expires'} <Time at={expiresAt} />
+      {Date.parse(expiresAt) <= serverNow() ? 'Expired' : 'Expires'} <Time at={expiresAt} />
     </>
   )
 }
