@@ -53,6 +53,11 @@ export const Task = z
     version: Version,
   })
   .meta({ id: 'Task' })
+/** A task in a list of those of all incidents. */
+export const MyTask = Task.pick({ id: true, title: true, dueOn: true, isBusinessImpacting: true, approvedBy: true, version: true })
+  .extend({ incident: z.object({ id: Id, number: z.number(), title: z.string(), isExercise: z.boolean() }) })
+  .meta({ id: 'MyTask' })
+export type MyTask = z.output<typeof MyTask>
 export const Note = z
   .object({
     id: Id,
@@ -389,6 +394,14 @@ export const incidentRoutes = {
     params: IdParams,
     body: Transition,
     reply: Incident,
+  }),
+  myTasks: route({
+    method: 'GET',
+    path: '/api/v1/me/tasks',
+    summary: 'List your open tasks in all open incidents, those due first on top',
+    access: atLeast('observer', 'incidents:read'),
+    query: ChangingQuery,
+    reply: pageOf(MyTask),
   }),
   addTask: route({
     method: 'POST',

@@ -8,6 +8,7 @@ import { defineClass, listClassDefinitions } from './classes.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
 import { defineVisibility } from './incident.ts'
 import { alertTypes, extendMonitoring, watchMonitored } from './monitoring.ts'
+import { listMyTasks } from './my-tasks.ts'
 import { breakGlass, emergencyAccessJob, endEmergencyAccess, pageIncident, setSuspects } from './need-to-know.ts'
 import { addNote, changeNote, listNotes } from './notes.ts'
 import { escalateAlert, moveAlert, openIncident } from './open.ts'
@@ -155,6 +156,7 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     ),
     command(routes.addNote, (tx, { caller, params, body }) => after(tx, caller, params.id, addNote(tx, context, caller, params.id, body.markdown))),
     command(routes.changeNote, (tx, { caller, params, body }) => after(tx, caller, params.id, changeNote(tx, context, caller, params.id, params.noteId, body))),
+    query(routes.myTasks, (reader, { caller, query }) => listMyTasks(reader, context, caller, caller.personId, query)),
     query(routes.classDefinitions, reader => listClassDefinitions(reader)),
     command(routes.defineClass, (tx, { caller, params, body }) => defineClass(tx, caller, params.class, body)),
   ]

@@ -112,7 +112,7 @@ export const tasks = table(
     doneById: uuid('done_by_id').references(() => people.id),
     version: integer('version').notNull().default(1),
   },
-  self => [index('tasks_incident').on(self.incidentId)],
+  self => [index('tasks_incident').on(self.incidentId), index('tasks_open').on(self.assigneeId).where(sql`${self.doneAt} is null`)],
 )
 
 export const notes = table(

@@ -54,6 +54,22 @@ describe('a task', () => {
     expect(told()).toEqual([])
   })
 
+  test('is listed to its assignee, those due first on top, until it is done, and never to who may not see its incident', async ({ world }) => {
+    const { lead, alice, add, change, incident, params } = await opened(world)
+    const [late, first] = [await add('Write it up', null), await add('Rotate the keys', '2026-11-25')]
+    await add('Of somebody else', '2026-11-24', lead)
+    const mine = async (query = {}) => (await alice.call('myTasks', { query })).items.map(({ title }) => title)
+    expect(await mine()).toEqual([first.title, late.title])
+    const page = await alice.call('myTasks', { query: { limit: 1 } })
+    expect(page.items).toMatchObject([{ id: first.id, dueOn: '2026-11-25', incident: { number: incident.number, title: 'Leak' } }])
+    expect((await alice.call('myTasks', { query: { limit: 1, cursor: page.next ?? '' } })).items).toMatchObject([{ title: late.title }])
+    await change(first, { isDone: true })
+    expect(await mine()).toEqual([late.title])
+    const { version } = await lead.call('incident', { params })
+    await lead.call('changeIncident', { params, body: { version, isRestricted: true, reason: 'An insider.' } })
+    expect(await mine()).toEqual([])
+  })
+
   test('that is given to another tells them; whoever takes one, or finishes it, gets no mail', async ({ world }) => {
     const { lead, alice, add, change, told } = await opened(world)
     const own = await add('Mine', null, lead)

@@ -1,21 +1,21 @@
-import { Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
+import { Badge, Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
 import { IconFlask } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import { isUnacknowledged, type Page as OncallPage } from '@tocsin/api'
 import type { ReactNode } from 'react'
 import { AlertRow } from '../alerts/alert-row.tsx'
-import { useApi, useCommand } from '../api.ts'
+import { type Reply, useApi, useCommand } from '../api.ts'
 import { IncidentRow } from '../incidents/incident-row.tsx'
 import { AcknowledgeButton } from '../paging/page-actions.tsx'
 import { pagedTo } from '../paging/paged-to.ts'
 import { ExerciseBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
-import { Time } from '../parts/time.tsx'
+import { dayFromNow, Time } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
 
 /** How many of each the page shows; where there are more, it says so and leads to the rest. */
-const [maxPages, maxIncidents, maxAlerts] = [10, 8, 6]
+const [maxPages, maxTasks, maxIncidents, maxAlerts] = [10, 8, 8, 6]
 
 /** What needs a person now stands first. */
 export function HomePage() {
@@ -25,13 +25,11 @@ export function HomePage() {
   const alerts = useApi('alerts', { query: { view: 'triage', limit: 100 } })
   const incidents = useApi('incidents', { query: { view: 'open', limit: 100 } })
   const counters = useApi('counters')
+  const tasks = useMyTasks()
   const unacknowledged = pages.data?.items.filter(isUnacknowledged) ?? []
   if (services.data?.length === 0 && alerts.data?.items.length === 0 && incidents.data?.items.length === 0) return <Welcome />
   return (
-    <Page
-      title={`Hello ${me?.person.name.split(' ')[0] ?? ''}`}
-      lead={counters.data ? leadOf(counters.data.unacknowledgedPages, counters.data.alertsToTriage, counters.data.openIncidents) : ' '}
-    >
+    <Page title={`Hello ${me?.person.name.split(' ')[0] ?? ''}`} lead={counters.data && tasks.data ? leadOf(counters.data, tasks.data) : ' '}>
       {unacknowledged.length > 0 ? (
         <Section title="Unacknowledged pages" isFlush>
           {unacknowledged.slice(0, maxPages).map(page => (
@@ -46,6 +44,7 @@ export function HomePage() {
           </More>
         </Section>
       ) : null}
+      <MyTasks />
       <Section
         title="Open incidents"
         isFlush
@@ -113,19 +112,63 @@ export function HomePage() {
   )
 }
 
+const useMyTasks = () => useApi('myTasks', { query: { limit: maxTasks } })
+
+/** What is assigned to the viewer; nothing where there is none. */
+function MyTasks() {
+  const tasks = useMyTasks()
+  const today = dayFromNow(0)
+  if (tasks.data?.items.length === 0) return null
+  return (
+    <Section title="Your tasks" isFlush>
+      <Loaded query={tasks}>
+        {page => (
+          <>
+            {page.items.map(task => (
+              <Link key={task.id} to="/incidents/$id" params={{ id: task.incident.id }} search={{ tab: 'tasks' }} className="list-row">
+                <Group justify="space-between" align="flex-start" gap="xs">
+                  <div style={{ minWidth: 0, flex: '1 1 260px' }}>
+                    <Text fw={550} lineClamp={2}>
+                      {task.title}
+                    </Text>
+                    <Text size="sm" className="quiet" lineClamp={1}>
+                      {task.incident.number} {task.incident.title}
+                    </Text>
+                  </div>
+                  <Group gap={6} style={{ flexShrink: 0 }}>
+                    <ExerciseBadge isExercise={task.incident.isExercise} />
+                    {task.dueOn === null ? null : <DueBadge dueOn={task.dueOn} today={today} />}
+                  </Group>
+                </Group>
+              </Link>
+            ))}
+            {page.next === null ? null : <div className="list-row quiet">More tasks are in your incidents.</div>}
+          </>
+        )}
+      </Loaded>
+    </Section>
+  )
+}
+
+function DueBadge({ dueOn, today }: { dueOn: string; today: string }) {
+  if (dueOn < today) return <Badge color="red">overdue since {dueOn}</Badge>
+  return <Badge variant="default">{dueOn === today ? 'due today' : `due ${dueOn}`}</Badge>
+}
+
 /** How many more there are than the list above shows. */
 function More({ n, children }: { n: number; children: (n: number) => ReactNode }) {
   return n > 0 ? <div className="list-row">{children(n)}</div> : null
 }
 
-function leadOf(pages: number, alerts: number, incidents: number): string {
-  if (pages + alerts + incidents === 0) return 'Nothing needs your attention.'
-  const parts = [
-    pages > 0 ? `${pages} unacknowledged ${pages === 1 ? 'page' : 'pages'}` : '',
-    alerts > 0 ? `${alerts} ${alerts === 1 ? 'alert' : 'alerts'} to triage` : '',
-    incidents > 0 ? `${incidents} open ${incidents === 1 ? 'incident' : 'incidents'}` : '',
-  ].filter(part => part !== '')
-  return parts.join(' · ')
+function leadOf({ unacknowledgedPages, alertsToTriage, openIncidents }: Reply<'counters'>, tasks: Reply<'myTasks'>): string {
+  const counts = [
+    [unacknowledgedPages, 'unacknowledged page'],
+    [alertsToTriage, 'alert', ' to triage'],
+    [openIncidents, 'open incident'],
+    [tasks.items.length, 'task', ' of yours', tasks.next === null ? '' : '+'],
+  ] as const
+  const parts = counts.flatMap(([n, noun, after = '', more = '']) => (n > 0 ? [`${n.toLocaleString('en')}${more} ${noun}${n === 1 ? '' : 's'}${after}`] : []))
+  return parts.length === 0 ? 'Nothing needs your attention.' : parts.join(' · ')
 }
 
 function UnacknowledgedPage({ page }: { page: OncallPage }) {

@@ -1,0 +1,1 @@
+CREATE INDEX "tasks_open" ON "tasks" USING btree ("assignee_id") WHERE "tasks"."done_at" is null;
