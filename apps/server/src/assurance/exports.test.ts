@@ -5,6 +5,7 @@ import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
+import { customers } from '../directory/tables.ts'
 import { exportJournal, record, recordAll, system } from '../journal/index.ts'
 import { newId } from '../kernel/ids.ts'
 
@@ -78,6 +79,40 @@ describe.concurrent('the export of an incident', () => {
     expect(verifyExport(whole.toSpliced(first + 1, 1).join('\n')).problems).toEqual([
       'the entry with index 1 is missing: the file was exported with every entry of the audit log',
     ])
+  })
+
+  test('is whole, however many alerts and customers the incident has, and so is what is read of it', async ({ world }) => {
+    const lead = await world.person('lead')
+    const many = 1_100
+    const sent: string[] = []
+    for (let from = 0; from < many; from += 500) {
+      const body = Array.from({ length: Math.min(500, many - from) }, (_, n) => ({
+        title: `Login ${from + n}`,
+        severity: 'low' as const,
+        dedupKey: `${from + n}`,
+      }))
+      sent.push(...(await lead.call('createAlerts', { body })).alerts.map(({ id }) => id))
+    }
+    const opened = await lead.call('openIncident', { body: { title: 'Storm', reason: 'Seen.', alertIds: sent.slice(0, 500) } })
+    const params = { id: opened.id }
+    const version = async () => (await lead.call('incident', { params })).version
+    for (let from = 500; from < many; from += 500)
+      await lead.call('makeParent', { params, body: { version: await version(), reason: 'One attack.', alertIds: sent.slice(from, from + 500) } })
+    const listed = Array.from({ length: many }, (_, n) => ({ id: newId(), name: `Customer ${n}`, region: 'EU', terms: '', noticeHours: 72, contacts: [] }))
+    await world.server.context.database.transaction(tx => tx.db.insert(customers).values(listed))
+    const affected = listed.map(({ id }) => ({ id, basis: 'In the log.' }))
+    await lead.call('setAffectedCustomers', { params, body: { version: await version(), customers: affected } })
+    const incident = await lead.call('incident', { params })
+    expect([incident.alerts.length, incident.customers.length]).toEqual([many, many])
+    expect(incident.timelineNext, 'what is cut says so').not.toBeNull()
+    const text = await (await lead.call.raw('exportIncident', { params })).text()
+    expect(verifyExport(text)).toMatchObject({ problems: [] })
+    const { document, entries } = Exported.extend({
+      document: z.looseObject({ incident: z.looseObject({ alerts: z.array(z.unknown()) }), obligations: z.array(z.unknown()) }),
+    }).parse(JSON.parse(text))
+    expect([document.incident.alerts.length, document.obligations.length]).toEqual([many, many])
+    const received = entries.filter(({ header }) => header.type === 'alert.received')
+    expect(received).toHaveLength(many)
   })
 
   test('as a page runs nothing of what people wrote, and names the checkpoint and the key that it was made under', async ({ world }) => {
