@@ -11,6 +11,7 @@ import { takePagerDuty } from './pagerduty/receive.ts'
 import { openReportFiles, recordFileRead } from './report-files.ts'
 import { describeForm } from './report-limits.ts'
 import { followReport, readReport, reportUploads, revokeReportLink, takeReport } from './reports.ts'
+import { takeUnread } from './unread.ts'
 import { WebhookBodies } from './webhook-bodies.ts'
 
 export { readAlertmanager } from './alertmanager/read.ts'
@@ -33,15 +34,25 @@ export function openConnectors(context: AppContext): Bindings {
     command(routes.createIntegration, (tx, { caller, body }) => createIntegration(tx, context.messenger.origin, caller.actor, body)),
     command(routes.saveSeverities, (tx, { caller, params, body }) => saveSeverities(tx, caller, params.id, body.severities)),
     command(routes.revokeIntegration, (tx, { caller, params }) => revokeIntegration(tx, caller, params.id)),
-    openWebhook(routes.fromAlertmanager, bodies.at('alertmanager', bodies.alertmanager), (tx, { params, body }) =>
-      takeAlertmanager(tx, context, params.key, body),
+    openWebhook(
+      routes.fromAlertmanager,
+      bodies.at('alertmanager', bodies.alertmanager, async (tx, key, sentence) => {
+        await takeUnread(tx, context, 'alertmanager', key, sentence)
+        return { accepted: 1 }
+      }),
+      (tx, { params, body }) => takeAlertmanager(tx, context, params.key, body),
     ),
     openWebhook(routes.fromPagerDuty, bodies.pagerDuty, (tx, { body }) => {
       if (body.routingKey === undefined) throw invalid('routing_key', 'is required: an integration key')
       return takePagerDuty(tx, context, body.routingKey, body)
     }),
-    openWebhook(routes.fromPagerDutyIntegration, bodies.at('pagerduty', bodies.pagerDuty), (tx, { params, body }) =>
-      takePagerDuty(tx, context, params.key, body),
+    openWebhook(
+      routes.fromPagerDutyIntegration,
+      bodies.at('pagerduty', bodies.pagerDuty, async (tx, key, message) => {
+        const { dedupKey } = await takeUnread(tx, context, 'pagerduty', key, message)
+        return { status: 'success', message, dedup_key: dedupKey }
+      }),
+      (tx, { params, body }) => takePagerDuty(tx, context, params.key, body),
     ),
     openQuery(routes.reportForm, async () => describeForm(context.config)),
     openCommand(routes.report, (tx, { body, files, connection }) => takeReport(tx, context, body, files, connection.ip), reportUploads(context)),

@@ -81,6 +81,6 @@ test('nothing else waits while hostile bodies are read, refused and put into wor
   delay.disable()
   expect(read.map(({ status }) => status)).toEqual([...Array(7).fill('rejected'), 'fulfilled', 'fulfilled'])
   // What is refused is refused for what it is, not for a limit of the worker.
-  for (const one of read) if (one.status === 'rejected') expect(one.reason).toMatchObject({ kind: 'invalid' })
+  for (const one of read) if (one.status === 'rejected') expect(String(one.reason)).toMatch(/: (?!.*could not be read)/)
   expect(delay.max / 1e6).toBeLessThan(100 * patience)
 })

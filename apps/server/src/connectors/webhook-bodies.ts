@@ -1,4 +1,5 @@
 import { type Integration, IntegrationKey } from '@tocsin/api'
+import type { Tx } from '../kernel/database.ts'
 import type { ForeignBody } from '../kernel/http.ts'
 import { bodyLimits, maxHereBytes, WorkerPool } from '../kernel/worker-pool.ts'
 import { assertIntegration } from './integrations.ts'
@@ -6,7 +7,8 @@ import { webhookTasks } from './webhook-tasks.ts'
 
 /** Reads what other tools send: small bodies at once, large ones on a worker, so that nothing else waits for them. */
 export class WebhookBodies {
-  readonly #pool = new WorkerPool<typeof webhookTasks>(new URL('./webhook-worker.ts', import.meta.url), bodyLimits)
+  /** Nobody sends again what was not read, so that a busy machine gets longer for it. */
+  readonly #pool = new WorkerPool<typeof webhookTasks>(new URL('./webhook-worker.ts', import.meta.url), { ...bodyLimits, deadlineMs: 30_000 })
   readonly alertmanager = this.#read(
     bytes => webhookTasks.alertmanager({ bytes }),
     bytes => this.#pool.request('alertmanager', { bytes }, bytes),
@@ -16,9 +18,16 @@ export class WebhookBodies {
     bytes => this.#pool.request('pagerDuty', { bytes }, bytes),
   )
 
-  /** The same at the address of an integration: nothing large is read without its key. */
-  at<Body>(kind: Integration['kind'], body: ForeignBody<Body>): ForeignBody<Body> {
-    return { ...body, admit: (reader, params) => assertIntegration(reader, kind, IntegrationKey.parse(params).key) }
+  /**
+   * The same at the address of an integration: nothing large is read without its key.
+   * @param tooLarge takes note of what is too large to be read, and answers it
+   */
+  at<Body>(kind: Integration['kind'], body: ForeignBody<Body>, tooLarge: (tx: Tx, key: string, sentence: string) => Promise<unknown>): ForeignBody<Body> {
+    return {
+      ...body,
+      admit: (reader, params) => assertIntegration(reader, kind, IntegrationKey.parse(params).key),
+      tooLarge: (database, params, sentence) => database.transaction(tx => tooLarge(tx, IntegrationKey.parse(params).key, sentence)),
+    }
   }
 
   #read<Body>(here: (bytes: Buffer) => Body, apart: (bytes: Buffer) => Promise<Body>): ForeignBody<Body> {

@@ -230,7 +230,25 @@ describe('fromAlertmanager', () => {
     const deep = `${'['.repeat(5_000)}${']'.repeat(5_000)}`
     expect((await send(`{"version":"4","extra":${deep},"alerts":[${JSON.stringify(firing('deep'))}]}`)).status).toBe(200)
     for (const body of ['{"version": "4"', '"text"', '[]', '', JSON.stringify({ version: '4', alerts: [] })]) expect((await send(body)).status).toBe(400)
-    expect((await send(`[${'1,'.repeat(300_000)}1]`)).status).toBe(400)
+  })
+
+  test('that is too large to be read is taken as one alert that says so, and pages', async ({ world }) => {
+    const { key, anybody, alerts, primary } = await integration(world, 'alertmanager')
+    const send = (body: string, at = key) =>
+      fetch(`${world.origin}/in/${at}/alertmanager`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    const huge = JSON.stringify(payload(firing('huge', {}, { description: 'x'.repeat(5_000_000) })))
+    const values = JSON.stringify({ ...payload(firing('values')), extra: Array(250_000).fill(1) })
+    for (const body of [huge, values]) {
+      const reply = await send(body)
+      expect([reply.status, await reply.json()]).toEqual([200, { accepted: 1 }])
+    }
+    expect((await send(huge, 'x'.repeat(32))).status).toBe(403)
+    expect(await alerts()).toMatchObject([{ title: 'Alerts of Production were too large to be read', severity: 'high', count: 2 }])
+    expect((await alerts())[0]?.description).toContain('The request has more than 200,000 values.')
+    await world.settle()
+    primary.expectPage(/too large to be read/)
+    await anybody('fromAlertmanager', { params: { key }, body: payload(firing('small')) })
+    expect(await alerts()).toHaveLength(2)
   })
 
   test('is refused with a key that is wrong, of another kind, or revoked, and with another version; nothing is stored', async ({ world }) => {

@@ -45,11 +45,11 @@ const tooDeep = '… (nested too deeply)'
  * Reads the JSON of software that cannot be told to send it otherwise, and that does not send again what was refused. Each text is made one that PostgreSQL
  * keeps; bytes that are not UTF-8, NUL and half surrogate pairs become replacement characters; what is nested too deeply is replaced by words that say so.
  * A member named `__proto__` is an ordinary one, named `(__proto__)` so that no copy of it changes a prototype.
- * @throws AppProblem invalid, for what is not JSON or has too many values
+ * @throws AppProblem invalid, for what is not JSON; too-large, for what has too many values
  */
 export function readForeignJson(bytes: Uint8Array): unknown {
   if (excessOf(bytes, { levels: Number.POSITIVE_INFINITY, values: maxValues }) !== undefined)
-    throw new AppProblem('invalid', `body: must have at most ${maxValues.toLocaleString('en')} values.`)
+    throw new AppProblem('too-large', `The request has more than ${maxValues.toLocaleString('en')} values.`)
   const clean = (value: unknown, depth: number): unknown => {
     if (typeof value === 'string') return storable(value)
     if (typeof value !== 'object' || value === null) return value

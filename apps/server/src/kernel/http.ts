@@ -79,6 +79,8 @@ export interface ForeignBody<Body = unknown> {
   readonly read: (bytes: Buffer) => Promise<Body>
   /** Refuses who has no key, before a large body is read. Throws an AppProblem. */
   readonly admit?: ((reader: Reader, params: unknown) => Promise<void>) | undefined
+  /** Takes note of a body that is too large to be read, and answers it: its sender does not send it again in parts. Without it such a body is refused. */
+  readonly tooLarge?: ((database: Database, params: unknown, sentence: string) => Promise<unknown>) | undefined
   readonly close: () => Promise<void>
 }
 
@@ -317,6 +319,7 @@ export function mount<Caller>(http: FastifyInstance, services: HttpServices<Call
         },
       },
       handler: async (request, reply) => answer(services, limits, bodies, forms, binding, request, reply),
+      ...(body?.tooLarge === undefined ? {} : { errorHandler: async (error, request, reply) => answerTooLarge(services, binding, error, request, reply) }),
     })
   }
 }
@@ -388,6 +391,26 @@ async function answer<Caller>(
   }
 }
 
+/** Answers a request that failed: one whose body is too large is taken note of, every other one is refused as anywhere. */
+async function answerTooLarge<Caller>(
+  services: HttpServices<Caller>,
+  { route, body }: Binding<Caller>,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { kind, message } = problemOf(error, request.routeOptions.bodyLimit)
+  if (kind !== 'too-large' || body?.tooLarge === undefined) throw error
+  const { ip, userAgent } = connectionOf(services.config, request, reply)
+  const database = calledFrom(services.drain.guard(services.database), { address: ip, device: userAgent })
+  const result = await body.tooLarge(database, parse(route.params, request.params, 'path'), message)
+  dropUnread(request, reply)
+  return reply
+    .code(route.status ?? 200)
+    .header('cache-control', 'no-store')
+    .send(result)
+}
+
 async function bodyOf<Caller>(bodies: OwnBodies, { route, body }: Binding<Caller>, bytes: unknown): Promise<unknown> {
   if (!Buffer.isBuffer(bytes)) return parse(route.body, undefined, 'body')
   return body ? body.read(bytes) : bodies.read(route, bytes)
@@ -449,12 +472,7 @@ function connectionOf(config: Config, request: FastifyRequest, reply: FastifyRep
 
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const problem = problemOf(error, request.routeOptions.bodyLimit)
-  if (!request.raw.complete) {
-    // Who never learns that a batch is too large sends it again for ever.
-    reply.removeHeader('connection')
-    request.raw.unpipe()
-    dropRest(request.raw)
-  }
+  dropUnread(request, reply)
   if (problem.kind === 'unavailable') {
     log.warn({ ...traceOf(request), err: error, route: request.routeOptions.url, method: request.method }, 'a request could not be served')
     if (!reply.hasHeader('retry-after')) reply.header('retry-after', String(problem.retryAfterSeconds ?? retryAfterSeconds))
@@ -467,6 +485,14 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
     .header('content-type', 'application/problem+json; charset=utf-8')
     .header('cache-control', 'no-store')
     .send(JSON.stringify(problemDetails(problem.kind, problem.message, problem.errors)))
+}
+
+/** What is still to come of a body is dropped, and the connection stays: who never learns that a batch is too large sends it again for ever. */
+function dropUnread(request: FastifyRequest, reply: FastifyReply): void {
+  if (request.raw.complete) return
+  reply.removeHeader('connection')
+  request.raw.unpipe()
+  dropRest(request.raw)
 }
 
 function problemOf(error: unknown, maxBytes = bodyBytes): AppProblem {
