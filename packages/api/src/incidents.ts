@@ -71,6 +71,25 @@ export const TimelineEntry = z
   .meta({ id: 'TimelineEntry' })
 export type TimelineEntry = z.output<typeof TimelineEntry>
 
+/** Acts on a declared incident that somebody proposes and a second person approves. */
+export const proposalKinds = ['stand-down', 'lower-class', 'lower-severity'] as const
+export const proposalStates = ['open', 'approved', 'rejected', 'withdrawn', 'void'] as const
+export const Proposal = z
+  .object({
+    id: Id,
+    kind: z.enum(proposalKinds),
+    change: z.string().describe('What an approval does, as text'),
+    reason: z.string(),
+    proposedBy: Reference,
+    proposedAt: At,
+    state: z.enum(proposalStates).describe('`void`: the class, the severity or the status of the incident changed before anybody decided'),
+    decidedBy: z.string().nullable(),
+    decidedAt: At.nullable(),
+    sha256: z.string().describe('Digest of what is proposed; an approval names it'),
+  })
+  .meta({ id: 'Proposal' })
+export type Proposal = z.output<typeof Proposal>
+
 export const IncidentSummary = z
   .object({
     id: Id,
@@ -105,6 +124,9 @@ export const Incident = IncidentSummary.extend({
   approximateUsers: z.number().nullable(),
   dataTouched: DataTouched,
   monitorUntil: Day.nullable(),
+  stoodDownAt: At.nullable().describe('When the incident was stood down: its declaration was an error'),
+  round: z.number().describe('1, and one more each time the declared incident was reopened'),
+  proposals: z.array(Proposal).describe('The latest 20 proposals that take a second person, newest first'),
   services: z.array(Reference.extend({ basis: z.string() })),
   customers: z.array(Reference.extend({ basis: z.string() })),
   tasks: z.array(Task),

@@ -9,6 +9,7 @@ import { noticeRoutes } from './notices.ts'
 import { organizationRoutes } from './organization.ts'
 import { pagingRoutes } from './paging.ts'
 import { policyRoutes } from './policies.ts'
+import { proposalRoutes } from './proposals.ts'
 import { reviewRoutes } from './reviews.ts'
 import { schedulingRoutes } from './scheduling.ts'
 import { silenceRoutes } from './silences.ts'
@@ -26,6 +27,7 @@ export const routes = {
   ...alertRoutes,
   ...silenceRoutes,
   ...incidentRoutes,
+  ...proposalRoutes,
   ...noticeRoutes,
   ...reviewRoutes,
   ...connectorRoutes,

@@ -1,4 +1,5 @@
 export type { Refusal } from './access.ts'
 export { type Line, originOf, UnreadableEvent } from './event.ts'
+export { proposedChange } from './proposals.ts'
 export * from './registry.ts'
 export { counted, span, when } from './words.ts'

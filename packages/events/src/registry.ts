@@ -7,6 +7,7 @@ import { type Line, UnreadableEvent } from './event.ts'
 import { incidentEvents } from './incidents.ts'
 import { noticeEvents } from './notices.ts'
 import { pagingEvents } from './paging.ts'
+import { proposalEvents } from './proposals.ts'
 import { reviewEvents } from './reviews.ts'
 import { schedulingEvents } from './scheduling.ts'
 import { systemEvents } from './system.ts'
@@ -15,6 +16,7 @@ import { systemEvents } from './system.ts'
 export const events = [
   ...alertEvents,
   ...incidentEvents,
+  ...proposalEvents,
   ...pagingEvents,
   ...schedulingEvents,
   ...accessEvents,

@@ -1,4 +1,4 @@
-import { incidentRoutes as routes } from '@tocsin/api'
+import { proposalRoutes, incidentRoutes as routes } from '@tocsin/api'
 import { and, eq, or, sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
@@ -12,6 +12,7 @@ import { breakGlass, emergencyAccessJob, endEmergencyAccess, pageIncident, setSu
 import { addNote, changeNote, listNotes } from './notes.ts'
 import { escalateAlert, moveAlert, openIncident } from './open.ts'
 import { makeParent } from './parent.ts'
+import { approveProposal, propose, rejectProposal, withdrawProposal } from './proposals.ts'
 import { listIncidents, readIncident } from './read.ts'
 import { leaveLeads, setAffectedCustomers, setAffectedServices } from './scope.ts'
 import { incidentServices } from './tables.ts'
@@ -148,6 +149,16 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
       after(tx, caller, params.id, closeIncident(tx, context, conditions, caller, params.id, body)),
     ),
     command(routes.reopenIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, reopenIncident(tx, context, caller, params.id, body))),
+    command(proposalRoutes.propose, (tx, { caller, params, body }) => after(tx, caller, params.id, propose(tx, context, caller, params.id, body))),
+    command(proposalRoutes.approveProposal, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, approveProposal(tx, context, effects, caller, params.id, params.proposalId, body.sha256)),
+    ),
+    command(proposalRoutes.rejectProposal, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, rejectProposal(tx, context, caller, params.id, params.proposalId, body.reason)),
+    ),
+    command(proposalRoutes.withdrawProposal, (tx, { caller, params }) =>
+      after(tx, caller, params.id, withdrawProposal(tx, context, caller, params.id, params.proposalId)),
+    ),
     command(routes.addTask, (tx, { caller, params, body }) => after(tx, caller, params.id, addTask(tx, context, caller, params.id, body))),
     command(routes.changeTask, (tx, { caller, params, body }) => after(tx, caller, params.id, changeTask(tx, context, caller, params.id, params.taskId, body))),
     command(routes.approveTask, (tx, { caller, params, body }) =>

@@ -1,4 +1,4 @@
-import type { IncidentClass, IncidentSeverity, IncidentStatus } from '@tocsin/api'
+import { type IncidentClass, type IncidentSeverity, type IncidentStatus, incidentSeverities } from '@tocsin/api'
 
 /** The input of the state machine. */
 export interface IncidentState {
@@ -23,6 +23,16 @@ const actions: Readonly<Record<Transition, { from: readonly IncidentStatus[]; to
   close: { from: ['suspected', 'recovered'], to: 'closed' },
   reopen: { from: ['closed'], to: 'recovered' },
 }
+
+/** How much a class commits to: one with customers or authorities to tell is above a security incident, and that above the others. */
+const classRanks: Readonly<Record<IncidentClass, number>> = {
+  ...{ 'privacy-breach': 2, 'customer-reportable': 2, 'security-incident': 1, suspected: 0, 'not-an-incident': 0 },
+}
+export const isLowerClass = (from: IncidentClass, to: IncidentClass): boolean => classRanks[to] < classRanks[from]
+
+/** SEV1 is the highest. */
+export const isLowerSeverity = (from: IncidentSeverity | null, to: IncidentSeverity): boolean =>
+  from !== null && incidentSeverities.indexOf(to) > incidentSeverities.indexOf(from)
 
 const confirmedClasses: readonly IncidentClass[] = ['security-incident', 'customer-reportable', 'privacy-breach']
 
