@@ -404,10 +404,20 @@ export const incidentRoutes = {
   reopenIncident: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/reopen',
-    summary: 'Reopen a closed incident',
+    summary: 'Reopen a closed incident; of a declared one with a new monitoring period, and whether customers who were notified get an update',
     access: atLeast('lead', 'incidents:write'),
     params: IdParams,
-    body: Transition,
+    body: Transition.extend({
+      monitorUntil: Day.nullable()
+        .optional()
+        .describe('Required for an incident that was recovered: last day of the monitoring period; null for none, with a reason'),
+      noMonitoringReason: Text(4_000).optional(),
+      updateCustomers: z
+        .boolean()
+        .optional()
+        .describe('Required where customers were notified: true makes an update due to each in 24 hours; false takes a reason'),
+      noUpdateReason: Text(4_000).optional(),
+    }),
     reply: Incident,
   }),
   addTask: route({

@@ -352,7 +352,30 @@ export const incidentEvents = [
       `Stood the incident down: it was declared in error${data.notified === 0 ? '' : `; ${counted(data.notified, 'notified customer')} to be told`}`,
   }),
   event({ type: 'incident.closed', version: 1, subject: 'incident', within: 'incident', data: Transition, sentence: () => 'Closed the incident' }),
-  event({ type: 'incident.reopened', version: 1, subject: 'incident', within: 'incident', data: Transition, sentence: () => 'Reopened the incident' }),
+  event({
+    type: 'incident.reopened',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    /** Of a declared incident: its `round`, how it is monitored, and whether the customers who were notified are told. `class`: as it was before it was stood down. */
+    data: z.strictObject({
+      ...{ ...Transition.shape, round: Count.optional(), class: Class.optional() },
+      ...{ monitorUntil: Day.nullable().optional(), noMonitoringReason: z.string().optional() },
+      ...{ updateCustomers: z.boolean().optional(), noUpdateReason: z.string().optional() },
+    }),
+    sentence: ({ data: { round, monitorUntil, updateCustomers }, at }) =>
+      [
+        round === undefined ? 'Reopened the incident' : `Reopened the incident, round ${round}`,
+        ...(monitorUntil ? [`monitored until ${when(monitorUntil, at)}`] : []),
+        ...(updateCustomers === undefined ? [] : [updateCustomers ? 'notified customers get an update' : 'notified customers get no update']),
+      ].join('; '),
+    reason: ({ data }) =>
+      [
+        data.reason,
+        ...(data.noMonitoringReason === undefined ? [] : [`No monitoring period: ${data.noMonitoringReason}`]),
+        ...(data.noUpdateReason === undefined ? [] : [`No update to customers: ${data.noUpdateReason}`]),
+      ].join('\n'),
+  }),
   event({ type: 'incident.read', version: 1, subject: 'incident', within: 'incident', data: Nothing, sentence: () => 'Viewed the restricted incident' }),
   event({
     type: 'class-definition.changed',

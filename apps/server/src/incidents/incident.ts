@@ -118,6 +118,7 @@ export async function stateOf(reader: Reader, incident: IncidentRow): Promise<In
     class: incident.class,
     severity: incident.severity,
     declaredAt: incident.declaredAt,
+    stoodDownAt: incident.stoodDownAt,
     monitorUntil: incident.monitorUntil,
     openTasks: open.length,
   }

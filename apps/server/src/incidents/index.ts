@@ -39,7 +39,7 @@ export { incidentRecords } from './records.ts'
 export { pageLead } from './scope.ts'
 export { incidentCustomers, incidents } from './tables.ts'
 export { selectionOf, wholeTimeline } from './timeline.ts'
-export { ClosingConditions, DeclarationEffects } from './transitions.ts'
+export { ClosingConditions, type CustomerObligations, DeclarationEffects } from './transitions.ts'
 
 /** The roles that a team fills in an incident: by the sides of the affected services that it answers, or else by its kind. */
 async function rolesOf(reader: Reader, incidentId: string, teamId: string): Promise<readonly ('lead' | 'owner')[]> {
@@ -148,10 +148,12 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.closeIncident, (tx, { caller, params, body }) =>
       after(tx, caller, params.id, closeIncident(tx, context, conditions, caller, params.id, body)),
     ),
-    command(routes.reopenIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, reopenIncident(tx, context, caller, params.id, body))),
+    command(routes.reopenIncident, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, reopenIncident(tx, context, effects, caller, params.id, body)),
+    ),
     command(proposalRoutes.propose, (tx, { caller, params, body }) => after(tx, caller, params.id, propose(tx, context, caller, params.id, body))),
     command(proposalRoutes.approveProposal, (tx, { caller, params, body }) =>
-      after(tx, caller, params.id, approveProposal(tx, context, effects, caller, params.id, params.proposalId, body.sha256)),
+      after(tx, caller, params.id, approveProposal(tx, context, conditions, effects, caller, params.id, params.proposalId, body.sha256)),
     ),
     command(proposalRoutes.rejectProposal, (tx, { caller, params, body }) =>
       after(tx, caller, params.id, rejectProposal(tx, context, caller, params.id, params.proposalId, body.reason)),

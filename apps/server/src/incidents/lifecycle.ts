@@ -6,6 +6,8 @@ export interface IncidentState {
   readonly class: IncidentClass
   readonly severity: IncidentSeverity | null
   readonly declaredAt: string | null
+  /** Its declaration was an error: nothing is asked of it but to be closed. */
+  readonly stoodDownAt: string | null
   /** Last day of the monitoring period of recovered services. */
   readonly monitorUntil: string | null
   readonly openTasks: number
@@ -38,10 +40,17 @@ const confirmedClasses: readonly IncidentClass[] = ['security-incident', 'custom
 
 /** Where a transition leads, or undefined when it is not allowed from here. */
 export function destination(action: Transition, state: IncidentState): IncidentStatus | undefined {
+  if (state.stoodDownAt !== null) return whenStoodDown(action, state)
   if (!actions[action].from.includes(state.status)) return undefined
   // What was never declared is suspected again.
   if (action === 'reopen' && state.declaredAt === null) return 'suspected'
   return actions[action].to
+}
+
+/** What was stood down can be closed whatever its status, and is declared again once it is reopened. */
+function whenStoodDown(action: Transition, { status }: IncidentState): IncidentStatus | undefined {
+  if (action === 'close' && status !== 'closed') return 'closed'
+  return action === 'reopen' && status === 'closed' ? 'declared' : undefined
 }
 
 /** What blocks a transition that the lifecycle allows, each as a sentence. */
@@ -54,7 +63,7 @@ export function blockers(action: Transition, state: IncidentState, today: string
   if (action === 'close') {
     if (state.status === 'suspected' && state.class !== 'not-an-incident')
       found.push('A suspected incident can be closed without a declaration only as "not an incident".')
-    if (state.status === 'recovered' && state.monitorUntil !== null && today <= state.monitorUntil)
+    if (state.status === 'recovered' && state.stoodDownAt === null && state.monitorUntil !== null && today <= state.monitorUntil)
       found.push(`The monitoring period lasts until ${state.monitorUntil} UTC.`)
     if (state.openTasks > 0) found.push(state.openTasks === 1 ? 'One task is open.' : `${state.openTasks} tasks are open.`)
   }

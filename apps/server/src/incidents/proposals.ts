@@ -14,8 +14,9 @@ import { assertMayLead, assertVersion, type IncidentRow, isExecutiveSponsor, loc
 import { isLowerClass, isLowerSeverity } from './lifecycle.ts'
 import { proposalRecord } from './records.ts'
 import { assessSeverity } from './severity.ts'
+import { standDown } from './stand-down.ts'
 import { type ProposedChange, proposals } from './tables.ts'
-import type { DeclarationEffects } from './transitions.ts'
+import type { ClosingConditions, DeclarationEffects } from './transitions.ts'
 
 type ProposalRow = typeof proposals.$inferSelect
 
@@ -121,6 +122,7 @@ async function decide(tx: Tx, { id }: ProposalRow, state: 'approved' | 'rejected
 export async function approveProposal(
   tx: Tx,
   context: AppContext,
+  conditions: ClosingConditions,
   effects: DeclarationEffects,
   caller: Caller,
   incidentId: string,
@@ -138,6 +140,7 @@ export async function approveProposal(
     ...{ actor: caller.actor, type: 'proposal.approved', subject: { kind: 'proposal', id }, within: incidentId },
     data: { kind, change, sha256 },
   })
+  if (kind === 'stand-down') await standDown(tx, context, conditions, effects, caller, incident, reason)
   if (kind === 'lower-class' && change.to.class !== undefined) await setClass(tx, effects, caller.actor, incident, { class: change.to.class, reason })
   if (kind === 'lower-severity' && change.to.criteria !== undefined) await setSeverity(tx, caller.actor, incident, change.to.criteria)
 }

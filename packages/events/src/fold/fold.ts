@@ -77,7 +77,15 @@ const incidentSteps: Steps = {
   'incident.monitoring-extended': (records, entry, { monitorUntil }) => records.of(entry).set(entry, { monitorUntil }),
   'incident.stood-down': (records, entry) => records.of(entry).set(entry, { class: 'not-an-incident', stoodDownAt: instant(entry.at) }),
   'incident.closed': (records, entry, data) => transition(records, entry, data, { closedAt: instant(entry.at) }),
-  'incident.reopened': (records, entry, data) => transition(records, entry, data, { closedAt: null }),
+  'incident.reopened': (records, entry, data) => {
+    const { round, monitorUntil, class: restored } = data
+    transition(records, entry, data, {
+      ...{ closedAt: null, stoodDownAt: null },
+      ...(round === undefined ? {} : { round }),
+      ...(monitorUntil === undefined ? {} : { monitorUntil }),
+      ...(restored === undefined ? {} : { class: restored }),
+    })
+  },
 }
 
 /** What the executive sponsor approves of a task. */
@@ -179,7 +187,9 @@ const obligationSteps: Steps = {
     records.make(entry, { ...noDecision, kind: 'update', customerId, hours: null, promisedById: noticeId, ...running(entry, startedAt, dueAt) }),
   'obligation.scope-opened': (records, entry, { startedAt, dueAt, hours }) =>
     records.make(entry, { ...noDecision, kind: 'scope', customerId: null, hours, promisedById: null, ...running(entry, startedAt, dueAt) }),
-  'obligation.ended': (records, entry) => records.of(entry).set(entry, { state: 'ended' }),
+  'obligation.update-opened': (records, entry, { customerId, startedAt, dueAt, hours }) =>
+    records.make(entry, { ...noDecision, kind: 'update', customerId, hours, promisedById: null, ...running(entry, startedAt, dueAt) }),
+  'obligation.ended': (records, entry, { why }) => records.of(entry).set(entry, { ...(why === 'stood-down' ? noDecision : {}), state: 'ended' }),
   'decision.lapsed': (records, entry) => records.of(entry).set(entry, { ...noDecision, state: 'due' }),
   'obligation.missed': (records, entry, { dueAt }) => records.of(entry).set(entry, { missedDueAt: instant(dueAt) }),
   'obligation.notified': (records, entry, { notifiedAt }) => records.of(entry).set(entry, { state: 'notified', notifiedAt: instant(notifiedAt) }),

@@ -180,6 +180,7 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'note.written': work('created'),
   'note.corrected': work('updated'),
   'obligation.opened': work('created'),
+  'obligation.update-opened': work('created'),
   'obligation.promised': work('created'),
   'obligation.scope-opened': work('created'),
   'obligation.ended': work('updated'),
