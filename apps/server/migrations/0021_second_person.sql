@@ -9,7 +9,7 @@ CREATE TABLE "incident_proposals" (
 	"proposed_at" timestamptz(3) NOT NULL,
 	"decided_by_id" uuid,
 	"decided_at" timestamptz(3),
-	CONSTRAINT "incident_proposals_kind_known" CHECK ("incident_proposals"."kind" in ('stand-down', 'lower-class', 'lower-severity')),
+	CONSTRAINT "incident_proposals_kind_known" CHECK ("incident_proposals"."kind" in ('stand-down', 'lower-class', 'lower-severity', 'close')),
 	CONSTRAINT "incident_proposals_state_known" CHECK ("incident_proposals"."state" in ('open', 'approved', 'rejected', 'withdrawn', 'void'))
 );
 --> statement-breakpoint

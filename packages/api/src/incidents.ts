@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Alert } from './alerts.ts'
-import { At, ChangingQuery, Day, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Text, Version } from './common.ts'
+import { At, ChangingQuery, Day, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Statement, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 /** The life of an incident (NIST SP 800-61: containment, eradication, recovery), in order. */
@@ -72,7 +72,7 @@ export const TimelineEntry = z
 export type TimelineEntry = z.output<typeof TimelineEntry>
 
 /** Acts on a declared incident that somebody proposes and a second person approves. */
-export const proposalKinds = ['stand-down', 'lower-class', 'lower-severity'] as const
+export const proposalKinds = ['stand-down', 'lower-class', 'lower-severity', 'close'] as const
 export const proposalStates = ['open', 'approved', 'rejected', 'withdrawn', 'void'] as const
 export const Proposal = z
   .object({
@@ -126,6 +126,10 @@ export const Incident = IncidentSummary.extend({
   monitorUntil: Day.nullable(),
   stoodDownAt: At.nullable().describe('When the incident was stood down: its declaration was an error'),
   round: z.number().describe('1, and one more each time the declared incident was reopened'),
+  recoveryVerified: z.object({ by: z.string(), at: At }).nullable().describe('Who confirmed the verification of the last recovery'),
+  exceptions: z
+    .array(z.object({ id: Id, sentence: z.string(), personId: Id, at: At, reviewedBy: z.string().nullable(), reviewedAt: At.nullable() }))
+    .describe('Where one person did both of two acts that the segregation policy separates'),
   proposals: z.array(Proposal).describe('The latest 20 proposals that take a second person, newest first'),
   services: z.array(Reference.extend({ basis: z.string() })),
   customers: z.array(Reference.extend({ basis: z.string() })),
@@ -368,8 +372,8 @@ export const incidentRoutes = {
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: Transition.extend({
-      secureState: Text(4_000),
-      verification: Text(4_000),
+      secureState: Statement(4_000, 'Restored from the image of November 20').describe('What services were restored to'),
+      verification: Statement(4_000, 'Compared with the build, two clean scans').describe('How that was checked'),
       monitorUntil: Day.nullable().describe('Last day of the monitoring period; null for none, with a reason'),
       noMonitoringReason: Text(4_000).optional(),
     })

@@ -10,6 +10,7 @@ const ProposalParams = z.object({ id: Id, proposalId: Id })
 /** What is proposed of a declared incident. */
 const ProposalInput = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('stand-down'), ...proposal }),
+  z.object({ kind: z.literal('close'), ...proposal }),
   z.object({ kind: z.literal('lower-class'), class: IncidentClass, ...proposal }),
   z.object({ kind: z.literal('lower-severity'), criteria: SeverityCriteria, ...proposal }),
 ])
@@ -20,7 +21,7 @@ export const proposalRoutes = {
   propose: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/proposals',
-    summary: 'Propose to stand a declared incident down, or to lower its class or severity; somebody else approves it',
+    summary: 'Propose to stand a declared incident down, to lower its class or severity, or to close it; somebody else approves it',
     access: atLeast('responder'),
     params: IdParams,
     body: ProposalInput,

@@ -12,6 +12,7 @@ import { policyRoutes } from './policies.ts'
 import { proposalRoutes } from './proposals.ts'
 import { reviewRoutes } from './reviews.ts'
 import { schedulingRoutes } from './scheduling.ts'
+import { segregationRoutes } from './segregation.ts'
 import { silenceRoutes } from './silences.ts'
 import { systemRoutes } from './system.ts'
 
@@ -28,6 +29,7 @@ export const routes = {
   ...silenceRoutes,
   ...incidentRoutes,
   ...proposalRoutes,
+  ...segregationRoutes,
   ...noticeRoutes,
   ...reviewRoutes,
   ...connectorRoutes,

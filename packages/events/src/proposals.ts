@@ -4,7 +4,7 @@ import { Class, Criteria, Status } from './incidents.ts'
 import { Digest, IncidentSeverity } from './vocabulary.ts'
 import { words } from './words.ts'
 
-const Kind = z.enum(['stand-down', 'lower-class', 'lower-severity'])
+const Kind = z.enum(['stand-down', 'lower-class', 'lower-severity', 'close'])
 /** What would change: of the incident as it was, and as it would be. */
 const Change = z.strictObject({
   from: z.strictObject({ status: Status, class: Class, severity: IncidentSeverity }),
@@ -15,6 +15,7 @@ const Named = z.strictObject({ kind: Kind, change: Change })
 /** What an approval of a proposal does: `lower the class from privacy breach to security incident`. */
 export function proposedChange({ kind, change: { from, to } }: z.output<typeof Named>): string {
   if (kind === 'stand-down') return 'stand the incident down'
+  if (kind === 'close') return 'close the incident'
   return kind === 'lower-class'
     ? `lower the class from ${words(from.class)} to ${words(to.class ?? from.class)}`
     : `lower the severity from ${from.severity} to ${to.severity ?? from.severity}`

@@ -10,6 +10,7 @@ import { pagingEvents } from './paging.ts'
 import { proposalEvents } from './proposals.ts'
 import { reviewEvents } from './reviews.ts'
 import { schedulingEvents } from './scheduling.ts'
+import { segregationEvents } from './segregation.ts'
 import { systemEvents } from './system.ts'
 
 /** Every type of journal entry. */
@@ -17,6 +18,7 @@ export const events = [
   ...alertEvents,
   ...incidentEvents,
   ...proposalEvents,
+  ...segregationEvents,
   ...pagingEvents,
   ...schedulingEvents,
   ...accessEvents,

@@ -41,7 +41,15 @@ const otherKinds: { readonly [Kind in Exclude<SubjectKind, OwnedKind>]: null ext
   ...{ integration: 'everybody', heartbeat: 'everybody', 'incident-class': 'everybody' },
   ...{ 'detection-rules': 'everybody', 'detection-settings': 'everybody', 'log-source': 'everybody', 'dead-letter': 'everybody' },
   ...{ indicator: 'everybody', 'indicator-list': 'everybody' },
-  ...{ journal: 'everybody', 'journal-entry': 'everybody', export: 'everybody', system: 'everybody', setting: 'everybody', demo: 'everybody' },
+  ...{
+    journal: 'everybody',
+    'journal-entry': 'everybody',
+    export: 'everybody',
+    system: 'everybody',
+    setting: 'everybody',
+    'segregation-policy': 'everybody',
+    demo: 'everybody',
+  },
 }
 const knownKinds = [...ownedKinds, ...Object.keys(otherKinds)]
 

@@ -65,7 +65,10 @@ const step: Act = async (_, chosen) => {
     return call('reopenIncident', { params, body: { ...input.body, ...more } })
   }
   const monitorUntil = of(['2026-11-23', '2026-12-24'])
-  return call('recoverIncident', { params, body: { ...input.body, secureState: 's', verification: 'v', monitorUntil } })
+  return call('recoverIncident', {
+    params,
+    body: { ...input.body, secureState: 'Restored from clean images', verification: 'Two scans found nothing', monitorUntil },
+  })
 }
 
 const acts: readonly Act[] = [
@@ -176,6 +179,7 @@ const acts: readonly Act[] = [
     const { call, params, of, text } = chosen
     const wanted = of([
       { kind: 'stand-down' },
+      { kind: 'close' },
       { kind: 'lower-class', class: 'security-incident' },
       { kind: 'lower-severity', criteria: { ...criteria, privacy: 'none' } },
     ] as const)
@@ -191,6 +195,11 @@ const acts: readonly Act[] = [
         return chosen.other(name, { params, body: { sha256 } })
       },
   ),
+  async (_, chosen) => chosen.other('verifyRecovery', { params: chosen.params, body: { version: await version(chosen), reason: 'Two scans found nothing.' } }),
+  async (_, chosen) => {
+    const { id: exceptionId } = chosen.of((await current(chosen)).exceptions)
+    await chosen.other('reviewException', { params: { ...chosen.params, exceptionId }, body: { reason: chosen.text } })
+  },
   (_, { call, params }) => call('startReview', { params }),
   async (_, chosen) => {
     const review = await reviewOf(chosen)

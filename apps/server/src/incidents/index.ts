@@ -1,4 +1,4 @@
-import { proposalRoutes, incidentRoutes as routes } from '@tocsin/api'
+import { proposalRoutes, incidentRoutes as routes, segregationRoutes } from '@tocsin/api'
 import { and, eq, or, sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
@@ -15,6 +15,7 @@ import { makeParent } from './parent.ts'
 import { approveProposal, propose, rejectProposal, withdrawProposal } from './proposals.ts'
 import { listIncidents, readIncident } from './read.ts'
 import { leaveLeads, setAffectedCustomers, setAffectedServices } from './scope.ts'
+import { readPolicy, reviewException, setPolicy, unseenActs, verifyRecovery } from './segregation.ts'
 import { incidentServices } from './tables.ts'
 import { remindOfTasks, scheduleTaskReminders, taskReminderJob } from './task-reminders.ts'
 import { addTask, approveTask, changeTask } from './tasks.ts'
@@ -89,6 +90,7 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     data => sql`select alert.incident_id from alerts alert join jsonb_array_elements(
       case jsonb_typeof(${data} -> 'alerts') when 'array' then ${data} -> 'alerts' else '[]' end) named (about) on alert.number = ${numberIn(sql`(named.about ->> 'number')`)}`,
   )
+  conditions.add(unseenActs)
   const read = (tx: Tx, caller: Caller, id: string) => readIncident(tx, context, conditions, caller, id)
   const after = async (tx: Tx, caller: Caller, id: string, change: Promise<void>) => {
     await change
@@ -160,6 +162,14 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     ),
     command(proposalRoutes.withdrawProposal, (tx, { caller, params }) =>
       after(tx, caller, params.id, withdrawProposal(tx, context, caller, params.id, params.proposalId)),
+    ),
+    query(segregationRoutes.segregationPolicy, reader => readPolicy(reader)),
+    command(segregationRoutes.setSegregationPolicy, (tx, { caller, body }) => setPolicy(tx, caller, body)),
+    command(segregationRoutes.verifyRecovery, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, verifyRecovery(tx, context, caller, params.id, body)),
+    ),
+    command(segregationRoutes.reviewException, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, reviewException(tx, context, caller, params.id, params.exceptionId, body.reason)),
     ),
     command(routes.addTask, (tx, { caller, params, body }) => after(tx, caller, params.id, addTask(tx, context, caller, params.id, body))),
     command(routes.changeTask, (tx, { caller, params, body }) => after(tx, caller, params.id, changeTask(tx, context, caller, params.id, params.taskId, body))),

@@ -13,10 +13,11 @@ import { setClass, setSeverity } from './facts.ts'
 import { assertMayLead, assertVersion, type IncidentRow, isExecutiveSponsor, lockOpenIncident, namesOf } from './incident.ts'
 import { isLowerClass, isLowerSeverity } from './lifecycle.ts'
 import { proposalRecord } from './records.ts'
+import { assertMayCloseAlone, separateLowering } from './segregation.ts'
 import { assessSeverity } from './severity.ts'
 import { standDown } from './stand-down.ts'
 import { type ProposedChange, proposals } from './tables.ts'
-import type { ClosingConditions, DeclarationEffects } from './transitions.ts'
+import { type ClosingConditions, closeIncident, type DeclarationEffects } from './transitions.ts'
 
 type ProposalRow = typeof proposals.$inferSelect
 
@@ -54,6 +55,7 @@ export async function propose(tx: Tx, context: AppContext, caller: Caller, incid
   const { status, class: kindOfIncident, severity } = incident
   if (incident.declaredAt === null || severity === null) throw conflict('This incident is not declared: nobody else has to approve this. Change it directly.')
   if (incident.stoodDownAt !== null) throw conflict('This incident was stood down.')
+  if (input.kind === 'close') await assertMayCloseAlone(tx, caller, incident, true)
   const change = { from: { status, class: kindOfIncident, severity }, to: changeOf(caller, incident, input) }
   const id = newId()
   const made = await tx.db
@@ -74,6 +76,9 @@ function changeOf(caller: Caller, incident: IncidentRow, input: ProposalInput): 
     case 'stand-down':
       assertMayLead(caller, incident, 'propose to stand it down')
       return { class: 'not-an-incident' }
+    case 'close':
+      assertMayLead(caller, incident, 'propose to close it')
+      return {}
     case 'lower-class':
       if (input.class === 'suspected' || input.class === 'not-an-incident')
         throw invalid('class', 'must be a confirmed class. If the incident was declared in error, propose to stand it down')
@@ -134,12 +139,14 @@ export async function approveProposal(
   await assertMayDecide(tx, caller, locked)
   if (sha256 !== digestOf(proposal)) throw invalid('sha256', 'must be that of this proposal. Read the incident again')
   await assertAsRecorded(context, tx, incidentId, proposalRecord(proposal))
+  if (proposal.kind !== 'close') await separateLowering(tx, caller, incident)
   await decide(tx, proposal, 'approved', caller.personId)
   const { kind, change, reason } = proposal
   await record(tx, {
     ...{ actor: caller.actor, type: 'proposal.approved', subject: { kind: 'proposal', id }, within: incidentId },
     data: { kind, change, sha256 },
   })
+  if (kind === 'close') await closeIncident(tx, context, conditions, caller, incidentId, { version: incident.version, reason }, true)
   if (kind === 'stand-down') await standDown(tx, context, conditions, effects, caller, incident, reason)
   if (kind === 'lower-class' && change.to.class !== undefined) await setClass(tx, effects, caller.actor, incident, { class: change.to.class, reason })
   if (kind === 'lower-severity' && change.to.criteria !== undefined) await setSeverity(tx, caller.actor, incident, change.to.criteria)

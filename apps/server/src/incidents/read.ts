@@ -15,6 +15,7 @@ import { suspectsOf } from './need-to-know.ts'
 import { countNotes, latestNotes, maxNotes } from './notes.ts'
 import { childrenOf, parentOf } from './parent.ts'
 import { proposalsOf } from './proposals.ts'
+import { segregationOf } from './segregation.ts'
 import { incidentCustomers, incidentMembers, incidentServices, incidents, tasks } from './tables.ts'
 import { latestOfTimeline } from './timeline.ts'
 import type { ClosingConditions } from './transitions.ts'
@@ -135,6 +136,7 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
     stoodDownAt: incident.stoodDownAt,
     round: incident.round,
     proposals: await proposalsOf(reader, id),
+    ...(await segregationOf(reader, incident)),
     services: affectedServices,
     customers: affectedCustomers,
     tasks: taskRows.map(task => ({

@@ -120,8 +120,9 @@ describe('reopening a declared incident', () => {
     await notify()
     await lead.call('containIncident', await say())
     await lead.call('eradicateIncident', await say())
-    const recovery = { secureState: 'Images of November 20', verification: 'Two clean scans', monitorUntil: '2026-11-23' }
+    const recovery = { secureState: 'Restored from clean images', verification: 'Two scans found nothing', monitorUntil: '2026-11-23' }
     await lead.call('recoverIncident', { params, body: { ...(await say()).body, ...recovery } })
+    await other.call('verifyRecovery', { params, body: { version: (await read()).version, reason: 'Two scans found nothing.' } })
     const finish = async (person: Person) => {
       const review = await person.call('startReview', { params })
       const findings = [{ kind: 'manual-error' as const, description: 'A typo.' }]

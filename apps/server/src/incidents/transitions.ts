@@ -9,6 +9,7 @@ import { resolvePagesAbout } from '../paging/index.ts'
 import { definitionOf } from './classes.ts'
 import { assertVersion, type IncidentRow, lockIncident, saveIncident, stateOf } from './incident.ts'
 import { blockers, destination, type Transition } from './lifecycle.ts'
+import { assertMayCloseAlone } from './segregation.ts'
 import { criteriaVersion } from './severity.ts'
 import { incidentCustomers, type incidents } from './tables.ts'
 
@@ -176,7 +177,7 @@ export async function recoverIncident(
   })
 }
 
-/** Closes it. Afterwards it cannot change. */
+/** Closes it. Afterwards it cannot change. @param isApproved somebody else proposed it */
 export async function closeIncident(
   tx: Tx,
   context: AppContext,
@@ -184,8 +185,10 @@ export async function closeIncident(
   caller: Caller,
   id: string,
   input: TransitionInput,
+  isApproved = false,
 ): Promise<void> {
-  const { entry, data } = await takeStep(tx, context, caller, id, 'close', input, { conditions, change: { closedAt: tx.now } })
+  const { incident, entry, data } = await takeStep(tx, context, caller, id, 'close', input, { conditions, change: { closedAt: tx.now } })
+  if (!isApproved) await assertMayCloseAlone(tx, caller, incident)
   await conditions.assertMayClose(id)
   await record(tx, { ...entry, type: 'incident.closed', data })
   await closeAlertsOf(tx, id)

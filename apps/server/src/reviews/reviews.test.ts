@@ -440,7 +440,10 @@ describe('a review', () => {
     const recovered = async (incident: { id: string; version: number }) => {
       const contained = await lead.call('containIncident', step(incident))
       const { params, body } = step(await lead.call('eradicateIncident', step(contained)))
-      return lead.call('recoverIncident', { params, body: { ...body, secureState: 'Restored.', verification: 'Tests.', monitorUntil: '2026-11-23' } })
+      return lead.call('recoverIncident', {
+        params,
+        body: { ...body, secureState: 'Restored from clean images', verification: 'Two scans found nothing', monitorUntil: '2026-11-23' },
+      })
     }
     const because = async ({ id }: { id: string }) => lead.call('review', { params: { id } })
     const plain = await declared()

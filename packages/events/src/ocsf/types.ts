@@ -116,6 +116,7 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'policy.changed': told('updated', 'low'),
   'policy.removed': told('deleted', 'low'),
   'class-definition.changed': told('updated'),
+  'segregation-policy.changed': told('updated'),
   // People's addresses, and customers.
   'contact-method.added': work('created'),
   'contact-method.verified': work('updated'),
@@ -172,6 +173,9 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'task.reopened': work('updated'),
   'task.approved': work('updated'),
   'task.dropped': work('updated'),
+  'incident.recovery-verified': work('updated'),
+  'segregation.exception': work('updated'),
+  'segregation.reviewed': work('updated'),
   'proposal.made': work('created'),
   'proposal.approved': work('updated'),
   'proposal.rejected': work('updated'),
