@@ -16,6 +16,7 @@ import { OpenProposals, ProposeModal, proposalTitles } from './proposals.tsx'
 import { ReopenModal } from './reopen-modal.tsx'
 import { RolesSection } from './roles.tsx'
 import { ScopeTab } from './scope-tab.tsx'
+import { SecondLooks } from './segregation.tsx'
 import { TasksTab } from './tasks-tab.tsx'
 import { TimelineTab } from './timeline-tab.tsx'
 import { TransitionModal } from './transition-modal.tsx'
@@ -68,6 +69,7 @@ function IncidentView({ incident }: { incident: Incident }) {
           </Alert>
         ))}
       {isClosed ? null : <OpenProposals incident={incident} />}
+      {isClosed ? null : <SecondLooks incident={incident} />}
       {incident.stoodDownAt !== null && !isClosed ? (
         <Alert color="gray">This incident was stood down: it was declared in error. It can be closed once the customers who were notified are told.</Alert>
       ) : null}
@@ -152,7 +154,9 @@ function Actions({ incident }: { incident: Incident }) {
   const forward = offered.find(next => incidentStatuses.indexOf(next.to) > incidentStatuses.indexOf(incident.status)) ?? offered[0]
   const isDeclared = incident.declaredAt !== null && incident.stoodDownAt === null && incident.status !== 'closed'
   const open = incident.proposals.filter(({ state }) => state === 'open').map(({ kind }) => kind)
-  const proposable = isDeclared ? proposalKinds.filter(kind => !open.includes(kind) && (mayLeadThis || kind !== 'stand-down')) : []
+  const isProposable = (kind: Proposal['kind']) =>
+    kind === 'close' ? mayLeadThis && incident.status === 'recovered' : kind === 'stand-down' ? mayLeadThis : true
+  const proposable = isDeclared ? proposalKinds.filter(kind => !open.includes(kind) && isProposable(kind)) : []
   return (
     <>
       {offered.map(next => {

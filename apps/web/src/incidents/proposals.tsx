@@ -20,6 +20,7 @@ const consequences: Record<Proposal['kind'], string> = {
     'Approving it ends all notification deadlines, closes open tasks as not needed, and discards notices that were not sent. Customers who were notified are owed an update in 24 hours; without any, the incident is closed.',
   'lower-class': 'Approving it sets this class. A required review stays required, and deadlines that run go on.',
   'lower-severity': 'Approving it sets this severity with its criteria.',
+  close: 'Approving it closes the incident, if nothing else is left.',
 }
 
 function OpenProposal({ incident, proposal }: { incident: Incident; proposal: Proposal }) {
@@ -84,12 +85,14 @@ export const proposalTitles: Record<Proposal['kind'], string> = {
   'stand-down': 'Propose to stand down',
   'lower-class': 'Propose a lower class',
   'lower-severity': 'Propose a lower severity',
+  close: 'Propose to close',
 }
 const leads: Record<Proposal['kind'], string> = {
   'stand-down':
     'The incident was declared in error. Once somebody else has approved it, its deadlines end and it is closed; customers who were notified are told first.',
   'lower-class': 'Once somebody else has approved it, the incident has this class.',
   'lower-severity': 'Once somebody else has approved it, the severity follows from these criteria.',
+  close: 'For who contained the incident, and so does not close it alone. Once somebody else has approved it, the incident is closed.',
 }
 
 /** Proposes what one person may not do alone to a declared incident. */
