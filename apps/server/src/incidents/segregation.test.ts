@@ -37,7 +37,7 @@ async function recovered(lead: Person, kind: IncidentClass) {
   return { id, params, read, say, closing, propose, approve, verify }
 }
 
-const unseen = (name: string) => `${name} recovered the incident and verified the recovery. Somebody else with the role lead has to look at that.`
+const unseen = (name: string) => `${name} recovered the incident and verified the recovery. Somebody else with the role lead has to review that.`
 
 describe('segregation of duties', () => {
   // A3: one lead opened, declared, contained, eradicated, recovered, lowered and closed a privacy breach.

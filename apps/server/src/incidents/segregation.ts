@@ -86,7 +86,7 @@ export async function unseenActs(reader: Reader, incident: IncidentRow): Promise
   return [
     ...(isToVerify && (await readPolicy(reader)).recoverVerify !== 'off' ? ['The recovery is not verified yet.'] : []),
     ...exceptions.flatMap(({ entry, review }) =>
-      review === undefined ? [`${exceptionSentence(entry.data.pair, entry.data.person.name)}. Somebody else with the role lead has to look at that.`] : [],
+      review === undefined ? [`${exceptionSentence(entry.data.pair, entry.data.person.name)}. Somebody else with the role lead has to review that.`] : [],
     ),
   ]
 }
