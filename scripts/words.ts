@@ -24,7 +24,7 @@ const texts: readonly Banned[] = [
   { word: /\bstands? (in|on|there|here|alone|behind|against|instead)\b|\bin the record\b/i, better: 'say what it is; “kept in the audit log”' },
   { word: /\bhurts?\b/i, better: 'business-impacting' },
   { word: /\bspeaks? for us\b/i, better: 'communications lead' },
-  { word: /\bdut(y|ies)\b/i, better: 'notification obligation' },
+  { word: /(?<!\bsegregation of )\bdut(y|ies)\b/i, better: 'notification obligation' },
   { word: /\bgrounds?\b/i, better: 'reason category', except: /background/ },
   { word: /\bwhat let it happen\b|\bshown to work\b/i, better: 'contributing factors; verified effective' },
   { word: /\bunder watch\b/i, better: 'monitoring period; “Monitor until”' },

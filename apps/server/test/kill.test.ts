@@ -344,8 +344,23 @@ async function walk(
   const monitorUntil = new Date(victim.now).toISOString().slice(0, 10)
   await insist(
     async () =>
-      done(ada('recoverIncident', { params, body: { version: (await read()).version, reason: 'Done.', secureState: 'S', verification: 'V', monitorUntil } })),
+      done(
+        ada('recoverIncident', {
+          params,
+          body: {
+            version: (await read()).version,
+            reason: 'Done.',
+            secureState: 'Restored from clean images',
+            verification: 'Two scans found nothing',
+            monitorUntil,
+          },
+        }),
+      ),
     is(incident => incident.status === 'recovered'),
+  )
+  await insist(
+    async () => done(ben('verifyRecovery', { params, body: { version: (await read()).version, reason: 'Two scans found nothing.' } })),
+    is(incident => incident.recoveryVerified !== null),
   )
   const review = () => ask(async () => (await ada('review', { params })).review)
   await insist(
@@ -369,7 +384,7 @@ async function walk(
   )
   await victim.advance(day)
   await insist(
-    async () => done(ada('closeIncident', { params, body: { version: (await read()).version, reason: 'Over.' } })),
+    async () => done(ben('closeIncident', { params, body: { version: (await read()).version, reason: 'Over.' } })),
     is(incident => incident.status === 'closed'),
   )
   return { title, incidentId: opened, alertId }

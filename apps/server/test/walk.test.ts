@@ -91,14 +91,15 @@ test('one alert walks the whole way: page, incident, notice, review, closure, pr
     body: {
       version: incident.version,
       reason: 'Restored.',
-      secureState: 'Image 2026-11-20',
-      verification: 'Compared with the build.',
+      secureState: 'Restored from clean images',
+      verification: 'Two scans found nothing',
       monitorUntil: '2026-11-24',
     },
   })
   await expect(lead.call('closeIncident', { params, body: { version: incident.version, reason: 'Done.' } })).rejects.toThrow(
-    /monitoring period lasts until 2026-11-24.*required review/,
+    /monitoring period lasts until 2026-11-24.*recovery is not verified yet.*required review/,
   )
+  incident = await lead.call('verifyRecovery', { params, body: { version: incident.version, reason: 'Compared with the build.' } })
   await world.advance({ days: 2 })
 
   let review = await primary.call('startReview', { params })

@@ -264,8 +264,9 @@ test('who may not do it sees no button for it: an observer, and everybody once t
 
   for (const step of ['containIncident', 'eradicateIncident'] as const)
     await primary.call(step, { params, body: { version: await version(), reason: 'Done.' } })
-  const secured = { reason: 'Back.', secureState: 'Build 7', verification: 'Compared', monitorUntil: world.now.slice(0, 10) }
+  const secured = { reason: 'Back.', secureState: 'Restored from clean images', verification: 'Two scans found nothing', monitorUntil: world.now.slice(0, 10) }
   await primary.call('recoverIncident', { params, body: { ...secured, version: await version() } })
+  await lead.call('verifyRecovery', { params, body: { version: await version(), reason: 'Two scans found nothing.' } })
   const review = await lead.call('startReview', { params })
   const findings = [{ kind: 'manual-error', description: 'A key in a log.' }] as const
   const saved = await lead.call('saveReview', {

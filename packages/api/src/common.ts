@@ -24,6 +24,12 @@ export const oneLine = (text: string): string => text.replace(breaking, ' ')
 export const Line = (max = 200) => filled(z.string().overwrite(oneLine)).max(max, `must have at most ${max} characters`)
 /** A longer text. */
 export const Text = (max = 20_000) => Filled.max(max, `must have at most ${max} characters`)
+/** Scripts that put no space between words. */
+const unspaced = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/gu
+const saysSomething = (text: string): boolean =>
+  (text.match(/[\p{L}\p{N}][\p{L}\p{N}\p{M}._:/-]*/gu) ?? []).length >= 3 || (text.match(unspaced) ?? []).length >= 6
+/** A text that others are to rely on: "x" and "n/a" say nothing. @param example follows "such as" */
+export const Statement = (max: number, example: string) => Text(max).refine(saysSomething, `must say it in three words or more, such as "${example}"`)
 export const Email = z
   .email('must be an email address')
   .max(254)

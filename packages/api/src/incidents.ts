@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Alert } from './alerts.ts'
-import { At, ChangingQuery, Day, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Text, Version } from './common.ts'
+import { At, ChangingQuery, Day, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Statement, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 /** The life of an incident (NIST SP 800-61: containment, eradication, recovery), in order. */
@@ -76,6 +76,25 @@ export const TimelineEntry = z
   .meta({ id: 'TimelineEntry' })
 export type TimelineEntry = z.output<typeof TimelineEntry>
 
+/** Acts on a declared incident that somebody proposes and a second person approves. */
+export const proposalKinds = ['stand-down', 'lower-class', 'lower-severity', 'close'] as const
+export const proposalStates = ['open', 'approved', 'rejected', 'withdrawn', 'void'] as const
+export const Proposal = z
+  .object({
+    id: Id,
+    kind: z.enum(proposalKinds),
+    change: z.string().describe('What an approval does, as text'),
+    reason: z.string(),
+    proposedBy: Reference,
+    proposedAt: At,
+    state: z.enum(proposalStates).describe('`void`: the class, the severity or the status of the incident changed before anybody decided'),
+    decidedBy: z.string().nullable(),
+    decidedAt: At.nullable(),
+    sha256: z.string().describe('Digest of what is proposed; an approval names it'),
+  })
+  .meta({ id: 'Proposal' })
+export type Proposal = z.output<typeof Proposal>
+
 export const IncidentSummary = z
   .object({
     id: Id,
@@ -110,6 +129,13 @@ export const Incident = IncidentSummary.extend({
   approximateUsers: z.number().nullable(),
   dataTouched: DataTouched,
   monitorUntil: Day.nullable(),
+  stoodDownAt: At.nullable().describe('When the incident was stood down: its declaration was an error'),
+  round: z.number().describe('1, and one more each time the declared incident was reopened'),
+  recoveryVerified: z.object({ by: z.string(), at: At }).nullable().describe('Who confirmed the verification of the last recovery'),
+  exceptions: z
+    .array(z.object({ id: Id, sentence: z.string(), personId: Id, at: At, reviewedBy: z.string().nullable(), reviewedAt: At.nullable() }))
+    .describe('Where one person did both of two acts that the segregation policy separates'),
+  proposals: z.array(Proposal).describe('The latest 20 proposals that take a second person, newest first'),
   services: z.array(Reference.extend({ basis: z.string() })),
   customers: z.array(Reference.extend({ basis: z.string() })),
   tasks: z.array(Task),
@@ -353,8 +379,8 @@ export const incidentRoutes = {
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     body: Transition.extend({
-      secureState: Text(4_000),
-      verification: Text(4_000),
+      secureState: Statement(4_000, 'Restored from the image of November 20').describe('What services were restored to'),
+      verification: Statement(4_000, 'Compared with the build, two clean scans').describe('How that was checked'),
       monitorUntil: Day.nullable().describe('Last day of the monitoring period; null for none, with a reason'),
       noMonitoringReason: Text(4_000).optional(),
     })
@@ -389,10 +415,20 @@ export const incidentRoutes = {
   reopenIncident: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/reopen',
-    summary: 'Reopen a closed incident',
+    summary: 'Reopen a closed incident; of a declared one with a new monitoring period, and whether customers who were notified get an update',
     access: atLeast('lead', 'incidents:write'),
     params: IdParams,
-    body: Transition,
+    body: Transition.extend({
+      monitorUntil: Day.nullable()
+        .optional()
+        .describe('Required for an incident that was recovered: last day of the monitoring period; null for none, with a reason'),
+      noMonitoringReason: Text(4_000).optional(),
+      updateCustomers: z
+        .boolean()
+        .optional()
+        .describe('Required where customers were notified: true makes an update due to each in 24 hours; false takes a reason'),
+      noUpdateReason: Text(4_000).optional(),
+    }),
     reply: Incident,
   }),
   myTasks: route({

@@ -26,6 +26,7 @@ export const Review = z
   .object({
     id: Id,
     incidentId: Id,
+    round: z.number().describe('Of the incident: 1, or the reopening that this supplement is for plus 1'),
     state: z.enum(['draft', 'finished']),
     sequence: z.string().describe('The sequence of events, prefilled from the timeline'),
     findings: z.array(z.object({ id: Id, kind: z.enum(findingKinds), description: z.string() })),
@@ -44,13 +45,18 @@ export const reviewRoutes = {
     summary: 'Get the post-incident review of an incident, if it was started; access to a restricted incident is kept in the audit log',
     access: atLeast('observer', 'incidents:read'),
     params: IdParams,
-    reply: z.object({ review: Review.nullable(), isRequired: z.boolean(), because: z.string() }),
+    reply: z.object({
+      review: Review.nullable().describe('That of this round of the incident; one that is not finished yet goes on in the next round'),
+      earlier: z.array(Review).describe('The latest 20 of the rounds before, newest first, as they were finished'),
+      isRequired: z.boolean(),
+      because: z.string(),
+    }),
     isReadRecorded: true,
   }),
   startReview: route({
     method: 'POST',
     path: '/api/v1/incidents/{id}/review',
-    summary: 'Start a review; the sequence of events is prefilled from the timeline',
+    summary: 'Start a review, or the supplement to it once the incident was reopened; the sequence of events is prefilled from the timeline',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
     reply: Review,

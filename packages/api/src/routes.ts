@@ -9,8 +9,10 @@ import { noticeRoutes } from './notices.ts'
 import { organizationRoutes } from './organization.ts'
 import { pagingRoutes } from './paging.ts'
 import { policyRoutes } from './policies.ts'
+import { proposalRoutes } from './proposals.ts'
 import { reviewRoutes } from './reviews.ts'
 import { schedulingRoutes } from './scheduling.ts'
+import { segregationRoutes } from './segregation.ts'
 import { silenceRoutes } from './silences.ts'
 import { systemRoutes } from './system.ts'
 
@@ -26,6 +28,8 @@ export const routes = {
   ...alertRoutes,
   ...silenceRoutes,
   ...incidentRoutes,
+  ...proposalRoutes,
+  ...segregationRoutes,
   ...noticeRoutes,
   ...reviewRoutes,
   ...connectorRoutes,

@@ -3,9 +3,9 @@ import { event } from './event.ts'
 import { Basis, Count, Day, Digest, Id, IncidentSeverity, Instant, Named, Nothing, Responsibility } from './vocabulary.ts'
 import { counted, few, firstLine, fromTo, when, words } from './words.ts'
 
-const Status = z.enum(['suspected', 'declared', 'contained', 'eradicated', 'recovered', 'closed'])
-const Class = z.enum(['suspected', 'security-incident', 'customer-reportable', 'privacy-breach', 'not-an-incident'])
-const Criteria = z.strictObject({
+export const Status = z.enum(['suspected', 'declared', 'contained', 'eradicated', 'recovered', 'closed'])
+export const Class = z.enum(['suspected', 'security-incident', 'customer-reportable', 'privacy-breach', 'not-an-incident'])
+export const Criteria = z.strictObject({
   privacy: z.enum(['none', 'possible', 'confirmed']),
   impact: z.enum(['none', 'degraded', 'outage', 'destructive']),
   scope: z.enum(['one-asset', 'one-service', 'several-services', 'widespread']),
@@ -341,8 +341,41 @@ export const incidentEvents = [
     sentence: ({ data: { count, alerts } }) =>
       `${counted(count, 'alert')} on a monitored service: ${few(alerts.map(({ number, title, service }) => `alert ${number} on ${service}, ${title}`))}`,
   }),
+  event({
+    type: 'incident.stood-down',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    /** `class`: as it was declared; `notified`: customers who were notified, and are owed an update that says so. */
+    data: z.strictObject({ from: Status, class: Class, reason: z.string(), notified: Count }),
+    sentence: ({ data }) =>
+      `Stood the incident down: it was declared in error${data.notified === 0 ? '' : `; ${counted(data.notified, 'notified customer')} to be told`}`,
+  }),
   event({ type: 'incident.closed', version: 1, subject: 'incident', within: 'incident', data: Transition, sentence: () => 'Closed the incident' }),
-  event({ type: 'incident.reopened', version: 1, subject: 'incident', within: 'incident', data: Transition, sentence: () => 'Reopened the incident' }),
+  event({
+    type: 'incident.reopened',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    /** Of a declared incident: its `round`, how it is monitored, and whether the customers who were notified are told. `class`: as it was before it was stood down. */
+    data: z.strictObject({
+      ...{ ...Transition.shape, round: Count.optional(), class: Class.optional() },
+      ...{ monitorUntil: Day.nullable().optional(), noMonitoringReason: z.string().optional() },
+      ...{ updateCustomers: z.boolean().optional(), noUpdateReason: z.string().optional() },
+    }),
+    sentence: ({ data: { round, monitorUntil, updateCustomers }, at }) =>
+      [
+        round === undefined ? 'Reopened the incident' : `Reopened the incident, round ${round}`,
+        ...(monitorUntil ? [`monitored until ${when(monitorUntil, at)}`] : []),
+        ...(updateCustomers === undefined ? [] : [updateCustomers ? 'notified customers get an update' : 'notified customers get no update']),
+      ].join('; '),
+    reason: ({ data }) =>
+      [
+        data.reason,
+        ...(data.noMonitoringReason === undefined ? [] : [`No monitoring period: ${data.noMonitoringReason}`]),
+        ...(data.noUpdateReason === undefined ? [] : [`No update to customers: ${data.noUpdateReason}`]),
+      ].join('\n'),
+  }),
   event({ type: 'incident.read', version: 1, subject: 'incident', within: 'incident', data: Nothing, sentence: () => 'Viewed the restricted incident' }),
   event({
     type: 'class-definition.changed',
@@ -378,6 +411,14 @@ export const incidentEvents = [
     /** `sha256`: of the canonical JSON of what was approved. */
     data: z.strictObject({ title: z.string(), sha256: Digest.optional() }),
     sentence: ({ data }) => `Approved a task: ${data.title}`,
+  }),
+  event({
+    type: 'task.dropped',
+    version: 1,
+    subject: 'task',
+    within: 'incident',
+    data: z.strictObject({ title: z.string() }),
+    sentence: ({ data }) => `Closed a task as not needed: ${data.title}`,
   }),
   event({
     type: 'note.written',

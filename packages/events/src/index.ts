@@ -1,4 +1,6 @@
 export type { Refusal } from './access.ts'
 export { type Line, originOf, UnreadableEvent } from './event.ts'
+export { proposedChange } from './proposals.ts'
 export * from './registry.ts'
+export { exceptionSentence } from './segregation.ts'
 export { counted, span, when } from './words.ts'

@@ -32,8 +32,12 @@ const decision = (kind: z.output<typeof DecisionKind>, customer: string) =>
       : 'deferral of the list of affected customers'
     : `${decided[kind]} of the notice to ${customer}`
 
-const EndReason = z.enum(['customers-listed', 'promised-anew'])
-const ended = { 'customers-listed': 'affected customers are listed', 'promised-anew': 'a newer notice announced another time' } as const
+const EndReason = z.enum(['customers-listed', 'promised-anew', 'stood-down'])
+const ended = {
+  'customers-listed': 'affected customers are listed',
+  'promised-anew': 'a newer notice announced another time',
+  'stood-down': 'the incident was stood down',
+} as const
 
 /** What the auditor of obligations repaired. */
 const audited = {
@@ -112,6 +116,19 @@ export const noticeEvents = [
     sentence: ({ data, at }) => `Announced an update to ${data.customer} by ${when(data.dueAt, at)}`,
   }),
   event({
+    type: 'obligation.update-opened',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    /** To a customer who was notified, of an incident that was stood down or reopened. */
+    data: z.strictObject({
+      ...{ customer: z.string(), customerId: Id, startedAt: Instant, dueAt: Instant, hours: Count },
+      why: z.enum(['stood-down', 'reopened']),
+    }),
+    sentence: ({ data, at }) =>
+      `An update to ${data.customer} is due by ${when(data.dueAt, at)}: the incident was ${data.why === 'reopened' ? 'reopened' : 'stood down'}`,
+  }),
+  event({
     type: 'obligation.scope-opened',
     version: 1,
     subject: 'obligation',
@@ -126,7 +143,7 @@ export const noticeEvents = [
     within: 'incident',
     data: z.strictObject({ customer: z.string(), kind: ObligationKind, why: EndReason }),
     sentence: ({ data }) =>
-      `${data.customer === '' ? 'Nobody has to be asked for the affected customers' : `The announced update to ${data.customer} is not due`} any more: ${ended[data.why]}`,
+      `${data.customer === '' ? 'Nobody has to be asked for the affected customers' : `The ${data.kind === 'initial' ? 'notice' : 'announced update'} to ${data.customer} is not due`} any more: ${ended[data.why]}`,
   }),
   event({
     type: 'obligation.assessed',

@@ -7,14 +7,18 @@ import { type Line, UnreadableEvent } from './event.ts'
 import { incidentEvents } from './incidents.ts'
 import { noticeEvents } from './notices.ts'
 import { pagingEvents } from './paging.ts'
+import { proposalEvents } from './proposals.ts'
 import { reviewEvents } from './reviews.ts'
 import { schedulingEvents } from './scheduling.ts'
+import { segregationEvents } from './segregation.ts'
 import { systemEvents } from './system.ts'
 
 /** Every type of journal entry. */
 export const events = [
   ...alertEvents,
   ...incidentEvents,
+  ...proposalEvents,
+  ...segregationEvents,
   ...pagingEvents,
   ...schedulingEvents,
   ...accessEvents,

@@ -15,7 +15,7 @@ const looked = {
 } as const
 
 /** The rules that require a review, by what each looks at. */
-const RequiringRule = z.enum(['customer-reportable', 'privacy-breach', 'affected-data', 'affected-customers'])
+const RequiringRule = z.enum(['customer-reportable', 'privacy-breach', 'affected-data', 'affected-customers', 'notified-in-error'])
 
 /** Reviews of incidents and the follow-up actions that come of them. */
 export const reviewEvents = [
@@ -33,9 +33,9 @@ export const reviewEvents = [
     version: 1,
     subject: 'review',
     within: 'incident',
-    /** `sequence`: as it was taken from the timeline. */
-    data: z.strictObject({ sequence: z.string().optional() }),
-    sentence: () => 'Started the review',
+    /** `sequence`: as it was taken from the timeline. `round`: of the incident; the first entries had none. */
+    data: z.strictObject({ sequence: z.string().optional(), round: Count.optional() }),
+    sentence: ({ data: { round = 1 } }) => (round === 1 ? 'Started the review' : `Started the supplement to the review, round ${round}`),
   }),
   event({
     type: 'review.saved',
@@ -51,8 +51,8 @@ export const reviewEvents = [
     subject: 'review',
     within: 'incident',
     /** `sha256`: of the canonical JSON of its sequence and findings, which is what was agreed. */
-    data: z.strictObject({ findings: Count, sha256: Digest }),
-    sentence: () => 'Finished the review',
+    data: z.strictObject({ findings: Count, sha256: Digest, round: Count.optional() }),
+    sentence: ({ data: { round = 1 } }) => (round === 1 ? 'Finished the review' : `Finished the supplement to the review, round ${round}`),
   }),
   event({
     type: 'follow-up.added',

@@ -26,13 +26,30 @@ type OwnedKind = (typeof ownedKinds)[number] | 'message'
  * to none. A new kind does not compile before somebody has said it, here or above.
  */
 const otherKinds: { readonly [Kind in Exclude<SubjectKind, OwnedKind>]: null extends WithinOfKind<Kind> ? 'everybody' : 'incident' } = {
-  ...{ incident: 'incident', task: 'incident', note: 'incident', obligation: 'incident', notice: 'incident', review: 'incident', 'follow-up': 'incident' },
+  ...{
+    incident: 'incident',
+    task: 'incident',
+    proposal: 'incident',
+    note: 'incident',
+    obligation: 'incident',
+    notice: 'incident',
+    review: 'incident',
+    'follow-up': 'incident',
+  },
   ...{ person: 'everybody', invitation: 'everybody', 'api-key': 'everybody', caller: 'everybody' },
   ...{ team: 'everybody', service: 'everybody', customer: 'everybody', schedule: 'everybody', policy: 'everybody', organization: 'everybody' },
   ...{ integration: 'everybody', heartbeat: 'everybody', 'incident-class': 'everybody' },
   ...{ 'detection-rules': 'everybody', 'detection-settings': 'everybody', 'log-source': 'everybody', 'dead-letter': 'everybody' },
   ...{ indicator: 'everybody', 'indicator-list': 'everybody' },
-  ...{ journal: 'everybody', 'journal-entry': 'everybody', export: 'everybody', system: 'everybody', setting: 'everybody', demo: 'everybody' },
+  ...{
+    journal: 'everybody',
+    'journal-entry': 'everybody',
+    export: 'everybody',
+    system: 'everybody',
+    setting: 'everybody',
+    'segregation-policy': 'everybody',
+    demo: 'everybody',
+  },
 }
 const knownKinds = [...ownedKinds, ...Object.keys(otherKinds)]
 

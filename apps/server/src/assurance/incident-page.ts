@@ -1,4 +1,4 @@
-import { defang, type Observable, unique, withoutLinks } from '@tocsin/api'
+import { defang, type Observable, type Review, unique, withoutLinks } from '@tocsin/api'
 import { type ForeignEntry, foreignSentence } from '@tocsin/events/fold'
 import { renderMarkdown } from '../incidents/index.ts'
 import type { IncidentRecord } from './incident-record.ts'
@@ -116,8 +116,12 @@ function obligationsSection(obligations: IncidentRecord['obligations']): string 
     .join('')
 }
 
-function reviewed({ review, because }: IncidentRecord['review']): string {
-  if (!review) return `<p class="quiet">Not started. ${text(because)}</p>`
+function reviewed({ review, earlier, because }: IncidentRecord['review']): string {
+  const current = review ? reviewOf(review) : `<p class="quiet">Not started. ${text(because)}</p>`
+  return [current, ...earlier.map(each => `<h3>Round ${each.round}</h3>${reviewOf(each)}`)].join('')
+}
+
+function reviewOf(review: Review): string {
   const findings = review.findings.map(finding => `<li><strong>${text(finding.kind.replaceAll('-', ' '))}</strong>: ${lines(finding.description)}</li>`)
   const followUps = review.followUps.map(
     each => `<tr><td>${written(each.title)}</td><td>${text(each.owner.name)}</td><td>${text(each.dueOn)}</td><td>${each.state}</td></tr>`,

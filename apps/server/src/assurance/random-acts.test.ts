@@ -57,9 +57,18 @@ const step: Act = async (_, chosen) => {
   if (action === 'contain') return call('containIncident', input)
   if (action === 'eradicate') return call('eradicateIncident', input)
   if (action === 'close') return call('closeIncident', input)
-  if (action === 'reopen') return call('reopenIncident', input)
+  if (action === 'reopen') {
+    const wasNotified = (await obligationsOf(chosen)).some(({ state, customer }) => state === 'notified' && customer !== null)
+    const { declaredAt, stoodDownAt } = await current(chosen)
+    const update = of([{ updateCustomers: true }, { updateCustomers: false, noUpdateReason: text }])
+    const more = { ...(declaredAt !== null && stoodDownAt === null ? { monitorUntil: '2026-12-24' } : {}), ...(wasNotified ? update : {}) }
+    return call('reopenIncident', { params, body: { ...input.body, ...more } })
+  }
   const monitorUntil = of(['2026-11-23', '2026-12-24'])
-  return call('recoverIncident', { params, body: { ...input.body, secureState: 's', verification: 'v', monitorUntil } })
+  return call('recoverIncident', {
+    params,
+    body: { ...input.body, secureState: 'Restored from clean images', verification: 'Two scans found nothing', monitorUntil },
+  })
 }
 
 const acts: readonly Act[] = [
@@ -166,6 +175,31 @@ const acts: readonly Act[] = [
         return chosen.call(name, { params, body: { ...body, version: obligation.version } })
       },
   ),
+  async (_, chosen) => {
+    const { call, params, of, text } = chosen
+    const wanted = of([
+      { kind: 'stand-down' },
+      { kind: 'close' },
+      { kind: 'lower-class', class: 'security-incident' },
+      { kind: 'lower-severity', criteria: { ...criteria, privacy: 'none' } },
+    ] as const)
+    await call('propose', { params, body: { ...wanted, version: await version(chosen), reason: text } })
+  },
+  ...(['approveProposal', 'approveProposal', 'approveProposal', 'rejectProposal', 'withdrawProposal'] as const).map(
+    (name): Act =>
+      async (_, chosen) => {
+        const { id: proposalId, sha256 } = chosen.of((await current(chosen)).proposals)
+        const params = { ...chosen.params, proposalId }
+        if (name === 'withdrawProposal') return chosen.call(name, { params })
+        if (name === 'rejectProposal') return chosen.other(name, { params, body: { reason: chosen.text } })
+        return chosen.other(name, { params, body: { sha256 } })
+      },
+  ),
+  async (_, chosen) => chosen.other('verifyRecovery', { params: chosen.params, body: { version: await version(chosen), reason: 'Two scans found nothing.' } }),
+  async (_, chosen) => {
+    const { id: exceptionId } = chosen.of((await current(chosen)).exceptions)
+    await chosen.other('reviewException', { params: { ...chosen.params, exceptionId }, body: { reason: chosen.text } })
+  },
   (_, { call, params }) => call('startReview', { params }),
   async (_, chosen) => {
     const review = await reviewOf(chosen)

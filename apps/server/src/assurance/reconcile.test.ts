@@ -84,7 +84,10 @@ async function lived(world: World) {
   await other.call('updateFollowUp', { params: action, body: { version: 2, state: 'verified', reason } })
   await lead.call('containIncident', await versioned({ reason }))
   await lead.call('eradicateIncident', await versioned({ reason }))
-  await lead.call('recoverIncident', await versioned({ reason, secureState: 's', verification: 'v', monitorUntil: '2026-11-23' }))
+  await lead.call(
+    'recoverIncident',
+    await versioned({ reason, secureState: 'Restored from clean images', verification: 'Two scans found nothing', monitorUntil: '2026-11-23' }),
+  )
   return { id, params, lead, other, sponsor, version, notice: (await notice()).params.id }
 }
 
@@ -509,7 +512,11 @@ describe('an approval', () => {
     await lead.call('finishReview', { params: { id: review.id }, body: { version: 2 } })
     await lead.call('containIncident', await versioned({ reason }))
     await lead.call('eradicateIncident', await versioned({ reason }))
-    await lead.call('recoverIncident', await versioned({ reason, secureState: 's', verification: 'v', monitorUntil: '2026-11-23' }))
+    await lead.call(
+      'recoverIncident',
+      await versioned({ reason, secureState: 'Restored from clean images', verification: 'Two scans found nothing', monitorUntil: '2026-11-23' }),
+    )
+    await other.call('verifyRecovery', await versioned({ reason: 'Two scans found nothing.' }))
     await world.advance({ days: 1 })
     await expect(other.call('closeIncident', await versioned({ reason }))).rejects.toMatchObject(refused('state is "waived" in the table, but "due" by entry'))
     await run(world, sql`update obligations set state = 'due', decision_kind = 'defer', decision_approved_by_id = null`)

@@ -23,11 +23,14 @@ import {
   roleColumns,
   saveIncident,
 } from './incident.ts'
+import { isLowerClass, isLowerSeverity } from './lifecycle.ts'
 import { cancelEmergencyAccess, suspectsOf } from './need-to-know.ts'
 import { besidesLead, watchForLead } from './scope.ts'
 import { assessSeverity, criteriaVersion } from './severity.ts'
 import { incidentMembers, incidents } from './tables.ts'
 import type { DeclarationEffects } from './transitions.ts'
+
+const words = (name: string) => name.replaceAll('-', ' ')
 
 interface Facts {
   readonly version: number
@@ -70,6 +73,8 @@ export async function changeIncident(
   const input = { ...given, ...(isHidden ? { codename: given.codename ?? incident.codename ?? newCodename() } : {}) }
   const change = changed(input, incident, input)
   if (change.isRestricted !== undefined) await assertMayTurnRestriction(tx, caller, incident, change.isRestricted, reason)
+  const isPlayedDown = incident.declaredAt !== null && playsDown(incident, change.dataTouched)
+  if (isPlayedDown && reason === undefined) throw invalid('reason', 'is required to say of a declared incident that data was not affected after all')
   if (Object.keys(change).length === 0) return
   const saved = await saveIncident(tx, incident, change)
   // Whoever hides an incident must still see it.
@@ -84,12 +89,16 @@ export async function changeIncident(
     type: 'incident.changed',
     subject: { kind: 'incident', id },
     within: id,
-    data: { ...change, ...(change.isRestricted === undefined ? {} : { reason }), before: changed(incident, incident, input) },
+    data: { ...change, ...(change.isRestricted === undefined && !isPlayedDown ? {} : { reason }), before: changed(incident, incident, input) },
   })
   if (isHidden) await tellLeads(tx, context, caller, saved)
   if (change.isRestricted !== undefined) await watchForLead(tx, context, saved)
   if (change.dataTouched !== undefined) await effects.follow(tx, saved)
 }
+
+/** True where data that counted as affected does not any more. */
+const playsDown = ({ dataTouched: was }: IncidentRow, now: IncidentRow['dataTouched'] | undefined): boolean =>
+  now !== undefined && (['customerData', 'personalData'] as const).some(name => was[name] === 'yes' && now[name] !== 'yes')
 
 /** Restricting an incident takes it out of others' sight, and lifting that shows it to everybody: the decision of whoever leads it, with a reason. */
 async function assertMayTurnRestriction(tx: Tx, caller: Caller, incident: IncidentRow, isRestricted: boolean, reason: string | undefined): Promise<void> {
@@ -129,7 +138,7 @@ async function tellLeads(tx: Tx, context: AppContext, caller: Caller, incident: 
 /** Leads who are told that an incident was restricted. */
 const maxTold = 200
 
-/** Sets the severity criteria: the severity is calculated from them, with the reason. */
+/** Sets the severity criteria: the severity is calculated from them, with the reason. Of a declared incident it is not lowered by one person. */
 export async function assessIncident(
   tx: Tx,
   context: AppContext,
@@ -141,17 +150,24 @@ export async function assessIncident(
   assertVersion(incident, input.version)
   const { severity, why } = assessSeverity(input.criteria)
   if (incident.severity === severity && incident.severityWhy === why && isDeepStrictEqual(incident.severityCriteria, input.criteria)) return
-  await saveIncident(tx, incident, { severity, severityCriteria: input.criteria, severityWhy: why })
+  if (incident.declaredAt !== null && isLowerSeverity(incident.severity, severity))
+    throw conflict(
+      `These criteria lower the severity of a declared incident from ${incident.severity} to ${severity}, which takes a second person. Propose it with a reason (kind lower-severity).`,
+    )
+  await setSeverity(tx, caller.actor, incident, input.criteria)
+}
+
+/** Sets the severity that follows from criteria, and records it. */
+export async function setSeverity(tx: Tx, actor: Actor, incident: IncidentRow, criteria: SeverityCriteria): Promise<void> {
+  const { severity, why } = assessSeverity(criteria)
+  await saveIncident(tx, incident, { severity, severityCriteria: criteria, severityWhy: why })
   await record(tx, {
-    actor: caller.actor,
-    type: 'incident.assessed',
-    subject: { kind: 'incident', id },
-    within: id,
-    data: { criteria: input.criteria, from: incident.severity, severity, why, criteriaVersion },
+    ...{ actor, type: 'incident.assessed', subject: { kind: 'incident', id: incident.id }, within: incident.id },
+    data: { criteria, from: incident.severity, severity, why, criteriaVersion },
   })
 }
 
-/** Classifies it, with the reason. What is declared stays a confirmed class, unless it turns out to be no incident. */
+/** Classifies it, with the reason. What is declared stays a confirmed class, and is not lowered by one person. */
 export async function classifyIncident(
   tx: Tx,
   context: AppContext,
@@ -162,13 +178,35 @@ export async function classifyIncident(
 ): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
-  if (incident.declaredAt !== null && input.class === 'suspected') throw conflict('A declared incident cannot be classified as suspected.')
+  if (incident.declaredAt !== null) assertMayClassify(incident, input.class)
+  await setClass(tx, effects, caller.actor, incident, input)
+}
+
+/** @throws AppProblem conflict where one person alone may not give a declared incident this class */
+function assertMayClassify(incident: IncidentRow, to: IncidentClass): void {
+  if (incident.stoodDownAt !== null) throw conflict('This incident was stood down. Close it and reopen it to classify it again.')
+  if (to === 'suspected') throw conflict('A declared incident cannot be classified as suspected.')
+  if (to === 'not-an-incident')
+    throw conflict(
+      'A declared incident becomes "not an incident" by standing it down, which takes a second person. Propose it with a reason (kind stand-down).',
+    )
+  if (isLowerClass(incident.class, to))
+    throw conflict(
+      `Lowering the class of a declared incident from ${words(incident.class)} to ${words(to)} takes a second person. Propose it with a reason (kind lower-class).`,
+    )
+}
+
+/** Sets the class, and records it; what the law hangs on follows. */
+export async function setClass(
+  tx: Tx,
+  effects: DeclarationEffects,
+  actor: Actor,
+  incident: IncidentRow,
+  input: { readonly class: IncidentClass; readonly reason: string },
+): Promise<void> {
   const saved = await saveIncident(tx, incident, { class: input.class })
   await record(tx, {
-    actor: caller.actor,
-    type: 'incident.classified',
-    subject: { kind: 'incident', id },
-    within: id,
+    ...{ actor, type: 'incident.classified', subject: { kind: 'incident', id: incident.id }, within: incident.id },
     data: { from: incident.class, class: input.class, reason: input.reason, definition: await definitionOf(tx, input.class) },
   })
   await effects.follow(tx, saved)

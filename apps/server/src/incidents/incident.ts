@@ -5,6 +5,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { changedMeanwhile, conflict, forbidden, invalid, notFound } from '../kernel/problems.ts'
 import type { IncidentState } from './lifecycle.ts'
 import { incidents, tasks } from './tables.ts'
+import { voidProposals } from './void-proposals.ts'
 
 export type IncidentRow = typeof incidents.$inferSelect
 
@@ -91,7 +92,10 @@ export function assertVersion(stored: { version: number }, read: number): void {
   if (stored.version !== read) throw changedMeanwhile()
 }
 
-/** Writes a change of an incident, and its next version. @returns it as it is now stored */
+/** What a proposal is about: once one of these differs, it would change something else than what was proposed. */
+const proposedOf = ['status', 'class', 'severity'] as const
+
+/** Writes a change of an incident, and its next version. Open proposals that are of what was before are void. @returns it as it is now stored */
 export async function saveIncident(tx: Tx, incident: IncidentRow, change: Partial<typeof incidents.$inferInsert>): Promise<IncidentRow> {
   const [saved] = await tx.db
     .update(incidents)
@@ -99,6 +103,7 @@ export async function saveIncident(tx: Tx, incident: IncidentRow, change: Partia
     .where(eq(incidents.id, incident.id))
     .returning()
   if (!saved) throw notFound('incident')
+  if (incident.declaredAt !== null && proposedOf.some(field => saved[field] !== incident[field])) await voidProposals(tx, incident.id)
   return saved
 }
 
@@ -113,6 +118,7 @@ export async function stateOf(reader: Reader, incident: IncidentRow): Promise<In
     class: incident.class,
     severity: incident.severity,
     declaredAt: incident.declaredAt,
+    stoodDownAt: incident.stoodDownAt,
     monitorUntil: incident.monitorUntil,
     openTasks: open.length,
   }

@@ -110,14 +110,22 @@ describe('a restricted incident', () => {
 
 describe('the lifecycle', () => {
   plain('declaring needs severity and a confirmed class', () => {
-    const state = { status: 'suspected', class: 'suspected', severity: null, declaredAt: null, monitorUntil: null, openTasks: 0 } as const
+    const state = { status: 'suspected', class: 'suspected', severity: null, declaredAt: null, stoodDownAt: null, monitorUntil: null, openTasks: 0 } as const
     expect(blockers('declare', state, '2026-11-23')).toHaveLength(2)
     expect(blockers('declare', { ...state, severity: 'SEV3', class: 'privacy-breach' }, '2026-11-23')).toEqual([])
   })
 
   plain('goes forward step by step, and back to contained when the attacker returns', () => {
     const at = (status: 'suspected' | 'declared' | 'contained' | 'eradicated' | 'recovered' | 'closed') =>
-      ({ status, class: 'security-incident', severity: 'SEV2', declaredAt: '2026-11-23T08:00:00.000Z', monitorUntil: null, openTasks: 0 }) as const
+      ({
+        status,
+        class: 'security-incident',
+        severity: 'SEV2',
+        declaredAt: '2026-11-23T08:00:00.000Z',
+        stoodDownAt: null,
+        monitorUntil: null,
+        openTasks: 0,
+      }) as const
     expect(destination('contain', at('recovered'))).toBe('contained')
     expect(destination('recover', at('declared'))).toBeUndefined()
     expect(destination('close', at('contained'))).toBeUndefined()

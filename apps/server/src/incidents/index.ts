@@ -1,4 +1,4 @@
-import { incidentRoutes as routes } from '@tocsin/api'
+import { proposalRoutes, incidentRoutes as routes, segregationRoutes } from '@tocsin/api'
 import { and, eq, or, sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
@@ -13,8 +13,10 @@ import { breakGlass, emergencyAccessJob, endEmergencyAccess, pageIncident, setSu
 import { addNote, changeNote, listNotes } from './notes.ts'
 import { escalateAlert, moveAlert, openIncident } from './open.ts'
 import { makeParent } from './parent.ts'
+import { approveProposal, propose, rejectProposal, withdrawProposal } from './proposals.ts'
 import { listIncidents, readIncident } from './read.ts'
 import { leaveLeads, setAffectedCustomers, setAffectedServices } from './scope.ts'
+import { readPolicy, reviewException, setPolicy, unseenActs, verifyRecovery } from './segregation.ts'
 import { incidentServices } from './tables.ts'
 import { remindOfTasks, scheduleTaskReminders, taskReminderJob } from './task-reminders.ts'
 import { addTask, approveTask, changeTask } from './tasks.ts'
@@ -39,7 +41,7 @@ export { incidentRecords } from './records.ts'
 export { pageLead } from './scope.ts'
 export { incidentCustomers, incidents } from './tables.ts'
 export { selectionOf, wholeTimeline } from './timeline.ts'
-export { ClosingConditions, DeclarationEffects } from './transitions.ts'
+export { ClosingConditions, type CustomerObligations, DeclarationEffects } from './transitions.ts'
 
 /** The roles that a team fills in an incident: by the sides of the affected services that it answers, or else by its kind. */
 async function rolesOf(reader: Reader, incidentId: string, teamId: string): Promise<readonly ('lead' | 'owner')[]> {
@@ -89,6 +91,7 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     data => sql`select alert.incident_id from alerts alert join jsonb_array_elements(
       case jsonb_typeof(${data} -> 'alerts') when 'array' then ${data} -> 'alerts' else '[]' end) named (about) on alert.number = ${numberIn(sql`(named.about ->> 'number')`)}`,
   )
+  conditions.add(unseenActs)
   const read = (tx: Tx, caller: Caller, id: string) => readIncident(tx, context, conditions, caller, id)
   const after = async (tx: Tx, caller: Caller, id: string, change: Promise<void>) => {
     await change
@@ -148,7 +151,27 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.closeIncident, (tx, { caller, params, body }) =>
       after(tx, caller, params.id, closeIncident(tx, context, conditions, caller, params.id, body)),
     ),
-    command(routes.reopenIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, reopenIncident(tx, context, caller, params.id, body))),
+    command(routes.reopenIncident, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, reopenIncident(tx, context, effects, caller, params.id, body)),
+    ),
+    command(proposalRoutes.propose, (tx, { caller, params, body }) => after(tx, caller, params.id, propose(tx, context, caller, params.id, body))),
+    command(proposalRoutes.approveProposal, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, approveProposal(tx, context, conditions, effects, caller, params.id, params.proposalId, body.sha256)),
+    ),
+    command(proposalRoutes.rejectProposal, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, rejectProposal(tx, context, caller, params.id, params.proposalId, body.reason)),
+    ),
+    command(proposalRoutes.withdrawProposal, (tx, { caller, params }) =>
+      after(tx, caller, params.id, withdrawProposal(tx, context, caller, params.id, params.proposalId)),
+    ),
+    query(segregationRoutes.segregationPolicy, reader => readPolicy(reader)),
+    command(segregationRoutes.setSegregationPolicy, (tx, { caller, body }) => setPolicy(tx, caller, body)),
+    command(segregationRoutes.verifyRecovery, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, verifyRecovery(tx, context, caller, params.id, body)),
+    ),
+    command(segregationRoutes.reviewException, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, reviewException(tx, context, caller, params.id, params.exceptionId, body.reason)),
+    ),
     command(routes.addTask, (tx, { caller, params, body }) => after(tx, caller, params.id, addTask(tx, context, caller, params.id, body))),
     command(routes.changeTask, (tx, { caller, params, body }) => after(tx, caller, params.id, changeTask(tx, context, caller, params.id, params.taskId, body))),
     command(routes.approveTask, (tx, { caller, params, body }) =>

@@ -3,7 +3,7 @@ import { blockers, destination, type IncidentState, possibleTransitions, type Tr
 
 const recovered: IncidentState = {
   ...{ status: 'recovered', class: 'security-incident', severity: 'SEV2', declaredAt: '2026-11-23T08:00:00.000Z' },
-  ...{ monitorUntil: '2026-11-25', openTasks: 0 },
+  ...{ stoodDownAt: null, monitorUntil: '2026-11-25', openTasks: 0 },
 }
 
 describe('closing a recovered incident', () => {
@@ -20,6 +20,14 @@ describe('closing a recovered incident', () => {
     expect(blockers('close', { ...recovered, monitorUntil: null }, '2026-11-23')).toEqual([])
     expect(blockers('contain', recovered, '2026-11-24'), 'the attacker may return at any time').toEqual([])
   })
+})
+
+test('what was stood down can only be closed, whatever its status, and is declared again once reopened', () => {
+  const stoodDown = { ...recovered, class: 'not-an-incident', stoodDownAt: '2026-11-23T09:00:00.000Z' } as const
+  for (const status of ['declared', 'contained', 'eradicated', 'recovered'] as const) expect(possibleTransitions({ ...stoodDown, status })).toEqual(['close'])
+  expect(blockers('close', stoodDown, '2026-11-24'), 'no monitoring period').toEqual([])
+  expect(destination('reopen', { ...stoodDown, status: 'closed' })).toBe('declared')
+  expect(destination('close', { ...stoodDown, status: 'closed' })).toBeUndefined()
 })
 
 const statuses = ['suspected', 'declared', 'contained', 'eradicated', 'recovered', 'closed'] as const

@@ -31,7 +31,10 @@ async function recovered(world: World, monitorUntil: string | null = '2026-12-03
   const found = await eradicated(world)
   const { body, params } = await found.say()
   const none = monitorUntil === null ? { noMonitoringReason: 'The service is switched off.' } : {}
-  await found.lead.call('recoverIncident', { params, body: { ...body, secureState: 'Clean images', verification: 'Two scans', monitorUntil, ...none } })
+  await found.lead.call('recoverIncident', {
+    params,
+    body: { ...body, secureState: 'Restored from clean images', verification: 'Two scans found nothing', monitorUntil, ...none },
+  })
   return found
 }
 
@@ -64,7 +67,10 @@ describe('the monitoring period', () => {
     const { id, lead, say } = await eradicated(world)
     const recover = async (more: { monitorUntil: string | null; noMonitoringReason?: string }) => {
       const { body, params } = await say()
-      return lead.call('recoverIncident', { params, body: { ...body, secureState: 'Clean images', verification: 'Two scans', ...more } })
+      return lead.call('recoverIncident', {
+        params,
+        body: { ...body, secureState: 'Restored from clean images', verification: 'Two scans found nothing', ...more },
+      })
     }
     await expect(recover({ monitorUntil: null })).rejects.toMatchObject(refusal('invalid', 'noMonitoringReason'))
     await expect(recover({ monitorUntil: '2026-12-03', noMonitoringReason: 'x' })).rejects.toMatchObject(refusal('invalid', 'noMonitoringReason'))

@@ -14,6 +14,8 @@ import { alertedSince } from './monitoring.ts'
 import { suspectsOf } from './need-to-know.ts'
 import { countNotes, latestNotes, maxNotes } from './notes.ts'
 import { childrenOf, parentOf } from './parent.ts'
+import { proposalsOf } from './proposals.ts'
+import { segregationOf } from './segregation.ts'
 import { incidentCustomers, incidentMembers, incidentServices, incidents, tasks } from './tables.ts'
 import { latestOfTimeline } from './timeline.ts'
 import type { ClosingConditions } from './transitions.ts'
@@ -131,6 +133,10 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
     approximateUsers: incident.approximateUsers,
     dataTouched: incident.dataTouched,
     monitorUntil: incident.monitorUntil,
+    stoodDownAt: incident.stoodDownAt,
+    round: incident.round,
+    proposals: await proposalsOf(reader, id),
+    ...(await segregationOf(reader, incident)),
     services: affectedServices,
     customers: affectedCustomers,
     tasks: taskRows.map(task => ({

@@ -2,7 +2,7 @@ import type { StoredRecord } from '@tocsin/events/fold'
 import { inArray } from 'drizzle-orm'
 import type { Reader } from '../kernel/database.ts'
 import type { IncidentRow } from './incident.ts'
-import { incidentCustomers, incidentMembers, incidentServices, incidentSuspects, incidents, notes, tasks } from './tables.ts'
+import { incidentCustomers, incidentMembers, incidentServices, incidentSuspects, incidents, notes, proposals, tasks } from './tables.ts'
 
 export type TaskRow = typeof tasks.$inferSelect
 
@@ -13,6 +13,11 @@ export function taskRecord({ id, title, assigneeId, dueOn, isBusinessImpacting, 
   return { kind: 'task', id, fields: { title, assigneeId, dueOn, isBusinessImpacting, approvedById, doneAt, doneById } }
 }
 
+/** A proposal as the fold of its entries tells it. */
+export function proposalRecord({ id, incidentId: _, ...fields }: typeof proposals.$inferSelect): StoredRecord {
+  return { kind: 'proposal', id, fields }
+}
+
 function incidentRecord(
   { id, version: _, ...row }: IncidentRow,
   lists: { memberIds: string[]; suspectIds: string[]; services: object[]; customers: object[] },
@@ -20,7 +25,7 @@ function incidentRecord(
   return { kind: 'incident', id, fields: { ...row, ...lists } }
 }
 
-/** Incidents with their tasks and notes, as the tables have them: in as many statements for many as for one. */
+/** Incidents with their tasks, proposals and notes, as the tables have them: in as many statements for many as for one. */
 export async function incidentRecords(reader: Reader, ids: readonly string[]): Promise<(StoredRecord & { readonly incidentId: string })[]> {
   const { db } = reader
   const which = [...ids]
@@ -31,6 +36,7 @@ export async function incidentRecords(reader: Reader, ids: readonly string[]): P
   const suspects = await db.select().from(incidentSuspects).where(inArray(incidentSuspects.incidentId, which))
   const taskRows = await db.select().from(tasks).where(inArray(tasks.incidentId, which))
   const noteRows = await db.select().from(notes).where(inArray(notes.incidentId, which))
+  const proposalRows = await db.select().from(proposals).where(inArray(proposals.incidentId, which))
   const servicesOf = Map.groupBy(services, ({ incidentId }) => incidentId)
   const customersOf = Map.groupBy(customers, ({ incidentId }) => incidentId)
   const suspectsOf = Map.groupBy(suspects, ({ incidentId }) => incidentId)
@@ -46,6 +52,7 @@ export async function incidentRecords(reader: Reader, ids: readonly string[]): P
       }),
     })),
     ...taskRows.map(row => ({ incidentId: row.incidentId, ...taskRecord(row) })),
+    ...proposalRows.map(row => ({ incidentId: row.incidentId, ...proposalRecord(row) })),
     ...noteRows.map(({ id, incidentId, authorId, markdown, createdAt, editedAt }) => ({
       ...{ incidentId, kind: 'note', id, fields: { authorId, markdown, createdAt, editedAt } },
     })),

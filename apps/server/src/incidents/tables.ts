@@ -1,6 +1,19 @@
-import { DataTouched, incidentClasses, incidentSeverities, incidentStatuses, responsibilities, SeverityCriteria } from '@tocsin/api'
+import {
+  DataTouched,
+  IncidentClass,
+  IncidentSeverity,
+  IncidentStatus,
+  incidentClasses,
+  incidentSeverities,
+  incidentStatuses,
+  proposalKinds,
+  proposalStates,
+  responsibilities,
+  SeverityCriteria,
+} from '@tocsin/api'
 import { sql } from 'drizzle-orm'
-import { bigint, boolean, date, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { bigint, boolean, date, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { z } from 'zod'
 import { people } from '../access/tables.ts'
 import { customers, services } from '../directory/tables.ts'
 import { choice, id, instant, json, table } from '../kernel/columns.ts'
@@ -29,6 +42,10 @@ export const incidents = table(
     openedAt: instant('opened_at').notNull(),
     declaredAt: instant('declared_at'),
     closedAt: instant('closed_at'),
+    /** Since when its declaration counts as an error; null again once it is reopened. */
+    stoodDownAt: instant('stood_down_at'),
+    /** One more each time it was reopened after a declaration. */
+    round: integer('round').notNull().default(1),
     isRestricted: boolean('is_restricted').notNull(),
     /** What messages call it while it is restricted; null before it first was. */
     codename: text('codename'),
@@ -113,6 +130,35 @@ export const tasks = table(
     version: integer('version').notNull().default(1),
   },
   self => [index('tasks_incident').on(self.incidentId), index('tasks_open').on(self.assigneeId).where(sql`${self.doneAt} is null`)],
+)
+
+const ProposedChange = z.object({
+  from: z.object({ status: IncidentStatus, class: IncidentClass, severity: IncidentSeverity }),
+  to: z.object({ class: IncidentClass.optional(), severity: IncidentSeverity.optional(), criteria: SeverityCriteria.optional() }),
+})
+export type ProposedChange = z.output<typeof ProposedChange>
+
+/** What takes a second person: it is never changed, only decided. */
+export const proposals = table(
+  'incident_proposals',
+  {
+    id: id(),
+    incidentId: incidentId(),
+    kind: choice('kind', proposalKinds).notNull(),
+    change: json('change', ProposedChange).notNull(),
+    reason: text('reason').notNull(),
+    state: choice('state', proposalStates).notNull(),
+    proposedById: uuid('proposed_by_id')
+      .notNull()
+      .references(() => people.id),
+    proposedAt: instant('proposed_at').notNull(),
+    decidedById: uuid('decided_by_id').references(() => people.id),
+    decidedAt: instant('decided_at'),
+  },
+  self => [
+    index('incident_proposals_incident').on(self.incidentId, self.proposedAt),
+    uniqueIndex('incident_proposals_open_once').on(self.incidentId, self.kind).where(sql`state = 'open'`),
+  ],
 )
 
 export const notes = table(

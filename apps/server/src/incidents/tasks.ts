@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { approvedOfTask } from '@tocsin/events/fold'
 import { digest } from '@tocsin/merkle'
-import { and, eq } from 'drizzle-orm'
+import { and, eq, isNull, sql } from 'drizzle-orm'
 import { type AppContext, assertPeople, type Caller, peopleBehind } from '../access/index.ts'
-import { assertAsRecorded, entriesAbout, record } from '../journal/index.ts'
+import { assertAsRecorded, entriesAbout, record, recordAll } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, forbidden, notFound } from '../kernel/problems.ts'
@@ -98,6 +98,22 @@ export async function changeTask(
   })
   if (assigneeId !== null && assigneeId !== before.assigneeId && !isDone)
     await tellAssignee(tx, context, incident, { id, title, dueOn }, assigneeId, caller.personId)
+}
+
+/** Closes the open tasks of an incident as not needed: in as many statements for many as for one. */
+export async function dropTasks(tx: Tx, caller: Caller, incidentId: string): Promise<void> {
+  const dropped = await tx.db
+    .update(tasks)
+    .set({ doneAt: tx.now, doneById: caller.personId, version: sql`${tasks.version} + 1` })
+    .where(and(eq(tasks.incidentId, incidentId), isNull(tasks.doneAt)))
+    .returning()
+  await recordAll(
+    tx,
+    dropped.map(({ id, title }) => ({
+      ...{ actor: caller.actor, type: 'task.dropped' as const, subject: { kind: 'task' as const, id }, within: incidentId },
+      data: { title },
+    })),
+  )
 }
 
 /** Whoever wrote the title of a task: who added it, and who changed it. */

@@ -2,13 +2,14 @@ import type { IncidentStatus, RouteInput, incidentRoutes as routes } from '@tocs
 import { eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { closeAlertsOf } from '../alerts/index.ts'
-import { type Actor, record } from '../journal/index.ts'
+import { type Actor, lastEntryAbout, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { definitionOf } from './classes.ts'
 import { assertVersion, type IncidentRow, lockIncident, saveIncident, stateOf } from './incident.ts'
 import { blockers, destination, type Transition } from './lifecycle.ts'
+import { assertMayCloseAlone } from './segregation.ts'
 import { criteriaVersion } from './severity.ts'
 import { incidentCustomers, type incidents } from './tables.ts'
 
@@ -45,6 +46,14 @@ export class ClosingConditions {
 type DeclarationEffect = (tx: Tx, incident: IncidentRow) => Promise<void>
 export class DeclarationEffects {
   readonly #effects: DeclarationEffect[] = []
+  #obligations: CustomerObligations | undefined
+  set obligations(filled: CustomerObligations) {
+    this.#obligations = filled
+  }
+  get obligations(): CustomerObligations {
+    if (this.#obligations === undefined) throw new Error('nobody has said what customers are owed')
+    return this.#obligations
+  }
   add(effect: DeclarationEffect): void {
     this.#effects.push(effect)
   }
@@ -52,6 +61,18 @@ export class DeclarationEffects {
   async follow(tx: Tx, incident: IncidentRow): Promise<void> {
     for (const effect of this.#effects) await effect(tx, incident)
   }
+}
+
+/** What customers are owed when an incident is stood down or reopened. It is known in a higher layer, which registers here. */
+export interface CustomerObligations {
+  /** Customers who were notified of the incident. */
+  countNotified(reader: Reader, incidentId: string): Promise<number>
+  /** Ends what is owed, and makes an update owed to each customer who was notified. @throws AppProblem conflict while a notice is on its way */
+  standDown(tx: Tx, incident: IncidentRow): Promise<void>
+  /** What ended with a stand-down is owed again, with the deadlines of the declaration: before `follow`. */
+  reinstate(tx: Tx, incident: IncidentRow): Promise<void>
+  /** Makes an update owed to each customer who was notified, because the incident was reopened. */
+  oweUpdates(tx: Tx, incident: IncidentRow): Promise<void>
 }
 
 export interface TransitionInput {
@@ -156,7 +177,7 @@ export async function recoverIncident(
   })
 }
 
-/** Closes it. Afterwards it cannot change. */
+/** Closes it. Afterwards it cannot change. @param isApproved somebody else proposed it */
 export async function closeIncident(
   tx: Tx,
   context: AppContext,
@@ -164,15 +185,65 @@ export async function closeIncident(
   caller: Caller,
   id: string,
   input: TransitionInput,
+  isApproved = false,
 ): Promise<void> {
-  const { entry, data } = await takeStep(tx, context, caller, id, 'close', input, { conditions, change: { closedAt: tx.now } })
+  const { incident, entry, data } = await takeStep(tx, context, caller, id, 'close', input, { conditions, change: { closedAt: tx.now } })
+  if (!isApproved) await assertMayCloseAlone(tx, caller, incident)
   await conditions.assertMayClose(id)
   await record(tx, { ...entry, type: 'incident.closed', data })
   await closeAlertsOf(tx, id)
   await resolvePagesAbout(tx, context, caller.actor, id)
 }
 
-export async function reopenIncident(tx: Tx, context: AppContext, caller: Caller, id: string, input: TransitionInput): Promise<void> {
-  const { entry, data } = await takeStep(tx, context, caller, id, 'reopen', input, { change: { closedAt: null } })
-  await record(tx, { ...entry, type: 'incident.reopened', data })
+type Reopening = RouteInput<typeof routes.reopenIncident>['body']
+
+/**
+ * Reopens it: what was declared is in a new round, with a monitoring period of its own, and customers who were notified are told or not, for a stated reason. What was stood
+ * down is declared again, as it was: the declaration was no error after all.
+ */
+export async function reopenIncident(tx: Tx, context: AppContext, effects: DeclarationEffects, caller: Caller, id: string, input: Reopening): Promise<void> {
+  const before = await lockIncident(tx, context, caller, id)
+  assertMonitoring(before, input, tx.now.slice(0, 10))
+  assertUpdate(input, before.declaredAt === null ? 0 : await effects.obligations.countNotified(tx, id))
+  const { monitorUntil, noMonitoringReason, updateCustomers, noUpdateReason } = input
+  const stoodDown = before.stoodDownAt === null ? undefined : await lastEntryAbout(tx, { kind: 'incident', id }, 'incident.stood-down')
+  const round = before.declaredAt === null ? undefined : before.round + 1
+  const change = {
+    ...(round === undefined ? {} : { round }),
+    ...(monitorUntil === undefined ? {} : { monitorUntil }),
+    ...(stoodDown === undefined ? {} : { class: stoodDown.data.class }),
+  }
+  const { saved, entry, data } = await takeStep(tx, context, caller, id, 'reopen', input, { change: { closedAt: null, stoodDownAt: null, ...change } })
+  await record(tx, {
+    ...{ ...entry, type: 'incident.reopened' },
+    data: {
+      ...{ ...data, ...change },
+      ...(noMonitoringReason === undefined ? {} : { noMonitoringReason }),
+      ...(updateCustomers === undefined ? {} : { updateCustomers }),
+      ...(noUpdateReason === undefined ? {} : { noUpdateReason }),
+    },
+  })
+  if (before.stoodDownAt !== null) await effects.obligations.reinstate(tx, saved)
+  await effects.follow(tx, saved)
+  if (updateCustomers === true) await effects.obligations.oweUpdates(tx, saved)
+}
+
+/** @throws AppProblem invalid unless a recovered incident says how it is monitored, and any other one does not */
+function assertMonitoring({ declaredAt, stoodDownAt }: IncidentRow, { monitorUntil, noMonitoringReason }: Reopening, today: string): void {
+  const isRecovered = declaredAt !== null && stoodDownAt === null
+  if (!isRecovered && monitorUntil !== undefined) throw invalid('monitorUntil', 'must be omitted: the incident was not recovered')
+  if (isRecovered && monitorUntil === undefined)
+    throw invalid('monitorUntil', 'is required to reopen a declared incident: the last day of its monitoring period, or null with noMonitoringReason')
+  if (typeof monitorUntil === 'string' && monitorUntil < today) throw invalid('monitorUntil', 'must not be in the past')
+  if (monitorUntil === null && noMonitoringReason === undefined) throw invalid('noMonitoringReason', 'is required without a monitoring period')
+  if (monitorUntil !== null && noMonitoringReason !== undefined) throw invalid('noMonitoringReason', 'must be omitted unless monitorUntil is null')
+}
+
+/** @throws AppProblem invalid unless it is said whether customers who were notified get an update */
+function assertUpdate({ updateCustomers, noUpdateReason }: Reopening, notified: number): void {
+  if (notified === 0 && updateCustomers !== undefined) throw invalid('updateCustomers', 'must be omitted: no customer was notified of this incident')
+  if (notified > 0 && updateCustomers === undefined)
+    throw invalid('updateCustomers', `is required, because customers were notified (${notified}): true to send them an update, false with noUpdateReason`)
+  if (updateCustomers === false && noUpdateReason === undefined) throw invalid('noUpdateReason', 'is required where customers get no update')
+  if (updateCustomers !== false && noUpdateReason !== undefined) throw invalid('noUpdateReason', 'must be omitted unless updateCustomers is false')
 }

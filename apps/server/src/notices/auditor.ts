@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, isNotNull, ne, notExists, or, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNotNull, isNull, ne, notExists, or, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import type { Counter } from 'prom-client'
 import { z } from 'zod'
@@ -92,6 +92,7 @@ async function repairObligations(tx: Tx): Promise<Repair[]> {
     .where(
       and(
         isNotNull(incidents.declaredAt),
+        isNull(incidents.stoodDownAt),
         ne(incidents.status, 'closed'),
         or(isNotNull(incidentCustomers.customerId), inArray(incidents.class, reportableClasses)),
         sql`not exists (${clock})`,

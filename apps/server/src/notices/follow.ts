@@ -1,5 +1,4 @@
 import { addHours } from '@tocsin/deadlines'
-import { digest } from '@tocsin/merkle'
 import { and, asc, eq, sql } from 'drizzle-orm'
 import { customers } from '../directory/index.ts'
 import { type IncidentRow, incidentCustomers } from '../incidents/index.ts'
@@ -7,9 +6,9 @@ import { lastEntryAbout, record, recordAll, system } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { customerNames, isOpen, type ObligationRow, plan } from './clocks.ts'
-import { notices, obligations } from './tables.ts'
-import { textOf } from './text.ts'
+import { customerNames, isOpen, noDecision, type ObligationRow, plan } from './clocks.ts'
+import { discardNotices } from './discard.ts'
+import { obligations } from './tables.ts'
 
 /** Who is affected has to be known early enough for the contract's 72 hours. */
 const scopeHours = 24
@@ -24,6 +23,8 @@ const isReportable = (incident: IncidentRow) => reportableClasses.some(kind => k
  * listed, that is an obligation, too. It is part of the declaration's own transaction, and takes as many statements for a thousand customers as for one.
  */
 export async function followIncident(tx: Tx, incident: IncidentRow): Promise<void> {
+  // Nothing is owed because of a declaration that was an error.
+  if (incident.stoodDownAt !== null) return
   const affected = await tx.db
     .select({ id: customers.id, name: customers.name, noticeHours: customers.noticeHours, version: customers.version })
     .from(incidentCustomers)
@@ -53,26 +54,7 @@ async function removeUnlisted(tx: Tx, incidentId: string): Promise<void> {
     eq(obligations.state, 'pending'),
     sql`not exists (select 1 from ${incidentCustomers} listed where listed.incident_id = ${incidentId} and listed.customer_id = ${obligations.customerId})`,
   )
-  const discarded = await tx.db
-    .select({ notice: notices, customer: customers.name })
-    .from(notices)
-    .innerJoin(obligations, eq(obligations.id, notices.obligationId))
-    .innerJoin(customers, eq(customers.id, obligations.customerId))
-    .where(unlisted)
-    .orderBy(asc(notices.id))
-  await recordAll(
-    tx,
-    discarded.flatMap(({ notice, customer }) =>
-      notice.state === 'draft' || notice.state === 'approved'
-        ? [
-            {
-              ...{ actor: system, type: 'notice.discarded' as const, subject: { kind: 'notice' as const, id: notice.id }, within: incidentId },
-              data: { customer, state: notice.state, sha256: digest(textOf(notice)) },
-            },
-          ]
-        : [],
-    ),
-  )
+  await discardNotices(tx, incidentId, unlisted)
   await tx.db.delete(obligations).where(unlisted)
 }
 
@@ -150,12 +132,12 @@ export async function endObligations(
   tx: Tx,
   incidentId: string,
   kind: ObligationRow['kind'],
-  why: 'customers-listed' | 'promised-anew',
+  why: 'customers-listed' | 'promised-anew' | 'stood-down',
   which = sql`true`,
 ): Promise<void> {
   const ended = await tx.db
     .update(obligations)
-    .set({ state: 'ended', nextCheckAt: null, version: sql`${obligations.version} + 1` })
+    .set({ ...(why === 'stood-down' ? noDecision : {}), state: 'ended', nextCheckAt: null, version: sql`${obligations.version} + 1` })
     .where(and(eq(obligations.incidentId, incidentId), eq(obligations.kind, kind), isOpen, which))
     .returning()
   if (ended.length === 0) return

@@ -10,6 +10,7 @@ import { followIncident } from './follow.ts'
 import { approveNotice, changeNotice, draftNotice, sendNotice, settleDelivery, whyHeldBack } from './notices.ts'
 import { listObligations, openObligations, readObligation } from './obligations.ts'
 import { clockJob } from './timers.ts'
+import { customerObligations } from './updates.ts'
 
 export { countObligations, obligationsOf } from './obligations.ts'
 export { noticeRecords } from './records.ts'
@@ -17,6 +18,7 @@ export { noticeRecords } from './records.ts'
 export function openNotices(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects, audits: Audits): Bindings {
   conditions.add((reader, incident) => openObligations(reader, incident.id))
   effects.add((tx, incident) => followIncident(tx, incident))
+  effects.obligations = customerObligations
   const counter = auditCounter(context.metrics)
   audits.add(watchdogJob)
   context.jobs.register(watchdogJob, { run: tx => auditObligations(tx, context, counter) })

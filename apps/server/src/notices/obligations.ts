@@ -192,6 +192,7 @@ export async function openObligations(reader: Reader, incidentId: string): Promi
       state: obligations.state,
       dueAt: obligations.dueAt,
       customer: sql<string>`coalesce(${customers.name}, '')`.as('customer'),
+      isAnnounced: sql<boolean>`${obligations.promisedById} is not null`.as('is_announced'),
       all: all.as('all'),
       position,
     })
@@ -217,7 +218,10 @@ export async function openObligations(reader: Reader, incidentId: string): Promi
       sentences.push(
         ...(more > 0
           ? [`${(named.length + more).toLocaleString('en')} customers expect an announced update that is not sent yet: ${names}.`]
-          : named.map(row => `The update that was announced to ${row.customer} for ${when(row.dueAt ?? reader.now, reader.now)} is not sent yet${mark(row)}.`)),
+          : named.map(
+              row =>
+                `The update ${row.isAnnounced ? `that was announced to ${row.customer} for` : `to ${row.customer} that is due by`} ${when(row.dueAt ?? reader.now, reader.now)} is not sent yet${mark(row)}.`,
+            )),
       )
   }
   return sentences

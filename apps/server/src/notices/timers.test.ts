@@ -286,10 +286,14 @@ describe('the update that a notice promises', () => {
       ['Globex', 'due', '2026-12-13T08:00:00.000Z'],
       ['Globex', 'notified', '2026-11-23T12:00:00.000Z'],
     ])
-    const step = async () => ({ version: await version(), reason: 'Done.' })
+    const step = async () => ({ version: await version(), reason: 'Done as the runbook says.' })
     await primary.call('containIncident', { params, body: await step() })
     await primary.call('eradicateIncident', { params, body: await step() })
-    await primary.call('recoverIncident', { params, body: { ...(await step()), secureState: 'S', verification: 'V', monitorUntil: '2026-11-23' } })
+    await primary.call('recoverIncident', {
+      params,
+      body: { ...(await step()), secureState: 'Restored from clean images', verification: 'Two scans found nothing', monitorUntil: '2026-11-23' },
+    })
+    await lead.call('verifyRecovery', { params, body: await step() })
     const review = await lead.call('startReview', { params })
     const findings = [{ kind: 'technical-lapse' as const, description: 'Found.' }]
     const saved = await lead.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: 'S', findings } })
@@ -420,10 +424,14 @@ describe('an incident that has somebody to notify and lists nobody', () => {
 
   test('cannot be closed, unless a second person approves that nobody needs to be notified', async ({ world }) => {
     const { primary, lead, params, version, scope } = await reportable(world)
-    const step = async () => ({ version: await version(), reason: 'Done.' })
+    const step = async () => ({ version: await version(), reason: 'Done as the runbook says.' })
     await primary.call('containIncident', { params, body: await step() })
     await primary.call('eradicateIncident', { params, body: await step() })
-    await primary.call('recoverIncident', { params, body: { ...(await step()), secureState: 'S', verification: 'V', monitorUntil: '2026-11-23' } })
+    await primary.call('recoverIncident', {
+      params,
+      body: { ...(await step()), secureState: 'Restored from clean images', verification: 'Two scans found nothing', monitorUntil: '2026-11-23' },
+    })
+    await lead.call('verifyRecovery', { params, body: await step() })
     const review = await lead.call('startReview', { params })
     const findings = [{ kind: 'technical-lapse' as const, description: 'Found.' }]
     const saved = await lead.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: 'S', findings } })

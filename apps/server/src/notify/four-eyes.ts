@@ -15,8 +15,15 @@ const mailbox = (address: SQL) => sql`lower(regexp_replace(${address}, '\\+[^@]*
  */
 export async function assertSecondPerson(tx: Tx, caller: Caller, first: readonly (string | null)[], sentence: string): Promise<void> {
   assertPerson(caller, 'This must be done')
-  const ids = [...new Set(first.flatMap(id => id ?? []))]
+  const ids = first.flatMap(id => id ?? [])
   if (ids.includes(caller.personId)) throw forbidden(sentence)
+  if (await isOneOf(tx, caller, ids)) throw forbidden(`${sentence} Your account has a mailbox or contact method of theirs, and counts as the same person.`)
+}
+
+/** True for one of some people, by their account or by another one that counts as the same person; a service account counts as whoever made it. */
+export async function isOneOf(tx: Tx, caller: Caller, personIds: readonly string[]): Promise<boolean> {
+  if (personIds.includes(caller.personId)) return true
+  const ids = [...new Set(personIds)]
   const { rows } = await tx.db.execute(sql`
     with reached (person_id, kind, address) as (
       select id, 'email', ${mailbox(sql`email`)} from people
@@ -25,5 +32,5 @@ export async function assertSecondPerson(tx: Tx, caller: Caller, first: readonly
     )
     select 1 from reached own join reached other on other.kind = own.kind and other.address = own.address
     where own.person_id = ${caller.personId}::uuid and other.person_id = any(${sql.param(ids)}::uuid[]) limit 1`)
-  if (rows.length > 0) throw forbidden(`${sentence} Your account has a mailbox or contact method of theirs, and counts as the same person.`)
+  return rows.length > 0
 }

@@ -440,14 +440,17 @@ describe('a review', () => {
     const recovered = async (incident: { id: string; version: number }) => {
       const contained = await lead.call('containIncident', step(incident))
       const { params, body } = step(await lead.call('eradicateIncident', step(contained)))
-      return lead.call('recoverIncident', { params, body: { ...body, secureState: 'Restored.', verification: 'Tests.', monitorUntil: '2026-11-23' } })
+      return lead.call('recoverIncident', {
+        params,
+        body: { ...body, secureState: 'Restored from clean images', verification: 'Two scans found nothing', monitorUntil: '2026-11-23' },
+      })
     }
     const because = async ({ id }: { id: string }) => lead.call('review', { params: { id } })
     const plain = await declared()
     const reportable = await declared({ class: 'customer-reportable' })
-    const required = (reason: string) => ({ review: null, isRequired: true, because: reason })
+    const required = (reason: string) => ({ review: null, earlier: [], isRequired: true, because: reason })
     const optional = 'No affected customers or data are recorded, so a review is optional.'
-    expect(await because(plain)).toEqual({ review: null, isRequired: false, because: optional })
+    expect(await because(plain)).toEqual({ review: null, earlier: [], isRequired: false, because: optional })
     expect(await because(reportable)).toEqual(required('The incident is customer-reportable.'))
     expect(await because(await declared({ class: 'privacy-breach' }))).toEqual(required('The incident is a privacy breach.'))
     const touched = required('The incident affected customer or personal data.')
@@ -455,31 +458,40 @@ describe('a review', () => {
     expect(await because(await declared({ dataTouched: { customerData: 'no', personalData: 'yes' } }))).toEqual(touched)
     expect(await because(await declared({ customers: [customer] }))).toEqual(required('The incident affects customers.'))
 
-    // On record in the transaction in which it became so, with the rule: once, whatever other rule requires it, and anew after it was not required.
+    // On record in the transaction in which it became so, with the rule: once, whatever other rule requires it, and however little the incident is later.
     const recorded = async ({ id }: { id: string }) =>
       (await lead.call('journal', { query: { limit: 200 } })).items
         .filter(({ type, subject }) => type === 'review.required' && subject.id === id)
         .map(({ data }) => data)
-    const entry = { rule: 'customer-reportable', ruleVersion: 1, reason: 'The incident is customer-reportable.' }
+    const entry = { rule: 'customer-reportable', ruleVersion: 2, reason: 'The incident is customer-reportable.' }
     expect(await recorded(plain)).toEqual([])
     expect(await recorded(reportable)).toEqual([entry])
-    const change = async (change: { class: IncidentClass } | { customerData: 'no' | 'yes' }) => {
-      const params = { id: changing.id }
-      const { version } = await lead.call('incident', { params })
-      if ('class' in change) await lead.call('classifyIncident', { params, body: { version, class: change.class, reason: 'Yes.' } })
-      else await lead.call('changeIncident', { params, body: { version, dataTouched: { ...dataTouched, ...change } } })
-      return (await recorded(changing)).map(data => (data as { rule: string }).rule)
-    }
     const changing = await declared()
-    expect(await change({ customerData: 'yes' })).toEqual(['affected-data'])
-    expect(await change({ class: 'privacy-breach' })).toEqual(['affected-data'])
-    expect(await change({ customerData: 'no' })).toEqual(['affected-data'])
-    expect(await change({ class: 'security-incident' })).toEqual(['affected-data'])
-    expect(await change({ class: 'privacy-breach' })).toEqual(['privacy-breach', 'affected-data'])
-    const { timeline } = await lead.call('incident', { params: { id: changing.id } })
-    expect(timeline.at(-1)).toMatchObject({
-      ...{ type: 'review.required', sentence: 'A review is required before the incident can be closed', reason: 'The incident is a privacy breach.' },
+    const params = { id: changing.id }
+    const version = async () => (await lead.call('incident', { params })).version
+    const touch = async (customerData: 'no' | 'yes') =>
+      lead.call('changeIncident', {
+        params,
+        body: { version: await version(), dataTouched: { ...dataTouched, customerData }, ...(customerData === 'no' ? { reason: 'Looked again.' } : {}) },
+      })
+    const rules = async () => (await recorded(changing)).map(data => (data as { rule: string }).rule)
+    const touchedIncident = await touch('yes')
+    expect(touchedIncident.timeline.at(-1)).toMatchObject({
+      ...{ type: 'review.required', sentence: 'A review is required before the incident can be closed' },
+      reason: 'The incident affected customer or personal data.',
     })
+    await lead.call('classifyIncident', { params, body: { version: await version(), class: 'privacy-breach', reason: 'Yes.' } })
+    await touch('no')
+    expect(await because(changing)).toEqual(required('The incident is a privacy breach.'))
+    const proposed = await lead.call('propose', {
+      params,
+      body: { version: await version(), kind: 'lower-class', class: 'security-incident', reason: 'No personal data.' },
+    })
+    const [proposal] = proposed.proposals
+    const approval = { params: { ...params, proposalId: proposal?.id ?? '' }, body: { sha256: proposal?.sha256 ?? '' } }
+    expect(await (await world.person('lead')).call('approveProposal', approval)).toMatchObject({ class: 'security-incident' })
+    expect(await because(changing)).toEqual(required('Customer or personal data counted as affected.'))
+    expect(await rules()).toEqual(['affected-data'])
 
     const blocked = async ({ id }: { id: string }) =>
       (await lead.call('incident', { params: { id } })).nextActions.find(({ to }) => to === 'closed')?.blockedBy.filter(reason => reason.includes('review'))

@@ -2,13 +2,13 @@ import { isDeepStrictEqual } from 'node:util'
 import { type FollowUp, maxSequenceLength, type Review, type TimelineEntry } from '@tocsin/api'
 import { verifiedOfFollowUp } from '@tocsin/events/fold'
 import { digest } from '@tocsin/merkle'
-import { and, asc, eq, inArray, ne, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, inArray, ne, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson, people, peopleBehind, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { assertNoSuspects, findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, wholeTimeline } from '../incidents/index.ts'
-import { assertAsRecorded, changedSince, entriesAbout, record, system } from '../journal/index.ts'
+import { assertAsRecorded, changedSince, entriesAbout, lastEntryAbout, record, system } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
@@ -28,17 +28,32 @@ type ReviewRow = typeof reviews.$inferSelect
 export const dueJob = defineJob({ kind: 'reviews.follow-up-due', lane: clocksLane, data: z.object({ followUpId: z.uuid() }) })
 
 /** Of the rules in `requirementOf`. One more whenever another incident may require a review: entries record which version was used. */
-const ruleVersion = 1
+const ruleVersion = 2
 
-const reasons = {
+type Rule = (typeof requiringRules)[number]
+interface Requirement {
+  readonly rule: Rule
+  readonly reason: string
+}
+
+const reasons: Readonly<Record<Rule, string>> = {
   'customer-reportable': 'The incident is customer-reportable.',
   'privacy-breach': 'The incident is a privacy breach.',
   'affected-data': 'The incident affected customer or personal data.',
   'affected-customers': 'The incident affects customers.',
-} as const
+  'notified-in-error': 'Customers were notified of an incident that was declared in error.',
+}
+/** Of what an incident was since its declaration, and is not any more. */
+const earlierReasons: Readonly<Record<Rule, string>> = {
+  ...reasons,
+  'customer-reportable': 'The incident was customer-reportable.',
+  'privacy-breach': 'The incident was a privacy breach.',
+  'affected-data': 'Customer or personal data counted as affected.',
+  'affected-customers': 'The incident affected customers.',
+}
 
-/** The rule by which an incident needs a review before it closes, once it is declared; undefined when it does not: it touches customers, or is a breach of data. */
-async function requirementOf(reader: Reader, incident: IncidentRow): Promise<(typeof requiringRules)[number] | undefined> {
+/** The rule by which an incident needs a review as it is now: it touches customers, or is a breach of data. */
+async function ruleOf(reader: Reader, incident: IncidentRow): Promise<Rule | undefined> {
   if (incident.class === 'customer-reportable' || incident.class === 'privacy-breach') return incident.class
   if (incident.dataTouched.customerData === 'yes' || incident.dataTouched.personalData === 'yes') return 'affected-data'
   const affected = await reader.db
@@ -50,15 +65,33 @@ async function requirementOf(reader: Reader, incident: IncidentRow): Promise<(ty
 }
 
 /**
+ * Why an incident needs a review before it closes, once it is declared; undefined when it does not. What it was since its declaration counts, by the audit log: lowering the
+ * class takes no review away. One that was declared in error needs none, unless customers were told.
+ */
+async function requirementOf(reader: Reader, incident: IncidentRow): Promise<Requirement | undefined> {
+  const subject = { kind: 'incident', id: incident.id } as const
+  if (incident.stoodDownAt !== null) {
+    const stoodDown = await lastEntryAbout(reader, subject, 'incident.stood-down')
+    return stoodDown && stoodDown.data.notified > 0 ? { rule: 'notified-in-error', reason: reasons['notified-in-error'] } : undefined
+  }
+  const rule = await ruleOf(reader, incident)
+  if (rule !== undefined) return { rule, reason: reasons[rule] }
+  if (incident.declaredAt === null) return undefined
+  const required = await lastEntryAbout(reader, subject, 'review.required')
+  return required && { rule: required.data.rule, reason: earlierReasons[required.data.rule] }
+}
+
+/**
  * Puts on record that an incident requires a review from now on, with the rule that requires it: in the transaction that declares it, or changes what the rules
- * look at. Once, however the reasons change, until it requires none any more.
+ * look at. Once, however the reasons change.
  */
 export async function followRequirement(tx: Tx, incident: IncidentRow): Promise<void> {
-  const rule = incident.declaredAt === null ? undefined : await requirementOf(tx, incident)
-  if (rule === undefined) {
+  const requirement = incident.declaredAt === null ? undefined : await requirementOf(tx, incident)
+  if (requirement === undefined) {
     await tx.db.delete(reviewRequirements).where(eq(reviewRequirements.incidentId, incident.id))
     return
   }
+  const { rule, reason } = requirement
   const added = await tx.db
     .insert(reviewRequirements)
     .values({ incidentId: incident.id, rule })
@@ -67,16 +100,31 @@ export async function followRequirement(tx: Tx, incident: IncidentRow): Promise<
   if (added.length === 0) return
   await record(tx, {
     ...{ actor: system, type: 'review.required', subject: { kind: 'incident', id: incident.id }, within: incident.id },
-    data: { rule, ruleVersion, reason: reasons[rule] },
+    data: { rule, ruleVersion, reason },
   })
 }
 
-/** What prevents closing the incident: a review that is required and not finished. */
+/** The reviews of an incident, that of the latest round first: at most as many as are shown. */
+const reviewsOf = (reader: Reader, incidentId: string): Promise<ReviewRow[]> =>
+  reader.db
+    .select()
+    .from(reviews)
+    .where(eq(reviews.incidentId, incidentId))
+    .orderBy(desc(reviews.round))
+    .limit(maxRounds + 1)
+const maxRounds = 20
+
+/** True for a review that is of this round of the incident: one that was not finished before goes on in it. */
+const isCurrent = (review: ReviewRow, { round }: IncidentRow) => review.round === round || review.state === 'draft'
+
+/** What prevents closing the incident: a review, or the supplement to it for this round, that is required and not finished. */
 export async function missingReview(reader: Reader, incident: IncidentRow): Promise<string[]> {
-  const rule = incident.declaredAt === null ? undefined : await requirementOf(reader, incident)
-  if (rule === undefined) return []
-  const [review] = await reader.db.select({ state: reviews.state }).from(reviews).where(eq(reviews.incidentId, incident.id))
-  return review?.state === 'finished' ? [] : [`The required review is not finished. ${reasons[rule]}`]
+  const requirement = incident.declaredAt === null ? undefined : await requirementOf(reader, incident)
+  if (requirement === undefined) return []
+  const [review] = await reviewsOf(reader, incident.id)
+  if (review?.state === 'finished' && isCurrent(review, incident)) return []
+  const what = review && !isCurrent(review, incident) ? 'supplement to the review, for what happened since the incident was reopened,' : 'review'
+  return [`The required ${what} is not finished. ${requirement.reason}`]
 }
 
 const owner = alias(people, 'owner')
@@ -130,6 +178,7 @@ async function toReview(reader: Reader, context: AppContext, viewer: Viewer, row
   return {
     id: row.id,
     incidentId: row.incidentId,
+    round: row.round,
     state: row.state,
     sequence: row.sequence,
     findings: row.findings,
@@ -140,24 +189,28 @@ async function toReview(reader: Reader, context: AppContext, viewer: Viewer, row
   }
 }
 
-/** The review of an incident, if it was started, and whether it is required. */
+/** The review of this round of an incident, if it was started, and whether it is required; and those of the rounds before. */
 export async function readReviewOf(
   reader: Reader,
   context: AppContext,
   viewer: Viewer,
   incidentId: string,
-): Promise<{ review: Review | null; isRequired: boolean; because: string }> {
+): Promise<{ review: Review | null; earlier: Review[]; isRequired: boolean; because: string }> {
   const incident = await findIncident(reader, context, viewer, incidentId)
-  const rule = await requirementOf(reader, incident)
+  const requirement = await requirementOf(reader, incident)
   const isDeclared = incident.declaredAt !== null
-  const [row] = await reader.db.select().from(reviews).where(eq(reviews.incidentId, incidentId))
+  const rows = await reviewsOf(reader, incidentId)
+  const row = rows.find(each => isCurrent(each, incident))
+  const earlier: Review[] = []
+  for (const each of rows) if (each !== row && earlier.length < maxRounds) earlier.push(await toReview(reader, context, viewer, each))
   return {
     review: row ? await toReview(reader, context, viewer, row) : null,
-    isRequired: rule !== undefined && isDeclared,
+    earlier,
+    isRequired: requirement !== undefined && isDeclared,
     because:
-      rule === undefined
+      requirement === undefined
         ? 'No affected customers or data are recorded, so a review is optional.'
-        : `${reasons[rule]}${isDeclared ? '' : ' Once it is declared, it needs a review before it can be closed.'}`,
+        : `${requirement.reason}${isDeclared ? '' : ' Once it is declared, it needs a review before it can be closed.'}`,
   }
 }
 
@@ -190,27 +243,30 @@ export function sequenceOf(timeline: readonly TimelineEntry[]): string {
   return [...texts, `- Not included for length: ${isTail ? 'the last ' : ''}${missing} of ${timeline.length} entries of the timeline.`].join('\n')
 }
 
-/** Starts the review. The sequence of events is taken from the timeline, to be told better. */
+/** Starts the review of this round. The sequence of events is taken from the timeline, of a supplement from the reopening on, to be told better. */
 export async function startReview(tx: Tx, context: AppContext, caller: Caller, incidentId: string): Promise<Review> {
-  await lockOpenIncident(tx, context, caller, incidentId)
-  const sequence = sequenceOf(await wholeTimeline(tx, context, caller, incidentId, await alertsOfIncident(tx, context, caller, incidentId)))
-  const [row] = await tx.db.insert(reviews).values({ id: newId(), incidentId, state: 'draft', sequence, findings: [] }).onConflictDoNothing().returning()
+  const { round } = await lockOpenIncident(tx, context, caller, incidentId)
+  const timeline = await wholeTimeline(tx, context, caller, incidentId, await alertsOfIncident(tx, context, caller, incidentId))
+  const reopened = round === 1 ? 0 : timeline.findLastIndex(({ type }) => type === 'incident.reopened')
+  const sequence = sequenceOf(timeline.slice(Math.max(reopened, 0)))
+  const [row] = await tx.db.insert(reviews).values({ id: newId(), incidentId, round, state: 'draft', sequence, findings: [] }).onConflictDoNothing().returning()
   if (!row) throw conflict('The review was already started.')
-  await record(tx, { actor: caller.actor, type: 'review.started', subject: { kind: 'review', id: row.id }, within: incidentId, data: { sequence } })
+  await record(tx, { actor: caller.actor, type: 'review.started', subject: { kind: 'review', id: row.id }, within: incidentId, data: { sequence, round } })
   return toReview(tx, context, caller, row)
 }
 
-async function lockReview(tx: Tx, context: AppContext, caller: Caller, id: string, version?: number): Promise<ReviewRow> {
+/** @returns the review, locked, and the round that its incident is in */
+async function lockReview(tx: Tx, context: AppContext, caller: Caller, id: string, version?: number): Promise<ReviewRow & { readonly currentRound: number }> {
   const [found] = await tx.db
     .select({ incidentId: reviews.incidentId })
     .from(reviews)
     .where(and(eq(reviews.id, id), context.visibility.condition(caller, reviews.incidentId)))
   if (!found) throw notFound('review')
-  await lockOpenIncident(tx, context, caller, found.incidentId)
+  const { round } = await lockOpenIncident(tx, context, caller, found.incidentId)
   const [review] = await tx.db.select().from(reviews).where(eq(reviews.id, id)).for('update')
   if (!review) throw notFound('review')
   if (version !== undefined && review.version !== version) throw changedMeanwhile()
-  return review
+  return { ...review, currentRound: round }
 }
 
 function assertDraft(review: ReviewRow): void {
@@ -250,22 +306,22 @@ export async function saveReview(
   return saved(tx, context, caller, id)
 }
 
-/** Finishes the review: it tells what happened and has found something. */
+/** Finishes the review: it tells what happened and has found something. It is of the round in which it is finished. */
 export async function finishReview(tx: Tx, context: AppContext, caller: Caller, id: string, version: number): Promise<Review> {
-  const review = await lockReview(tx, context, caller, id, version)
+  const { currentRound: round, ...review } = await lockReview(tx, context, caller, id, version)
   assertDraft(review)
   if (review.findings.length === 0) throw conflict('Add at least one contributing factor first.')
   await assertAsRecorded(context, tx, review.incidentId, reviewRecord(review))
   await tx.db
     .update(reviews)
-    .set({ state: 'finished', finishedById: caller.personId, finishedAt: tx.now, version: review.version + 1 })
+    .set({ state: 'finished', round, finishedById: caller.personId, finishedAt: tx.now, version: review.version + 1 })
     .where(eq(reviews.id, id))
   await record(tx, {
     actor: caller.actor,
     type: 'review.finished',
     subject: { kind: 'review', id },
     within: review.incidentId,
-    data: { findings: review.findings.length, sha256: digest({ sequence: review.sequence, findings: review.findings }) },
+    data: { findings: review.findings.length, sha256: digest({ sequence: review.sequence, findings: review.findings }), round },
   })
   return saved(tx, context, caller, id)
 }

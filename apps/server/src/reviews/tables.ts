@@ -1,4 +1,5 @@
 import { findingKinds } from '@tocsin/api'
+import { sql } from 'drizzle-orm'
 import { date, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { people } from '../access/tables.ts'
@@ -9,7 +10,7 @@ const Finding = z.object({ id: z.string(), kind: z.enum(findingKinds), descripti
 export type Finding = z.output<typeof Finding>
 
 /** The rules that require a review, by what each looks at. */
-export const requiringRules = ['customer-reportable', 'privacy-breach', 'affected-data', 'affected-customers'] as const
+export const requiringRules = ['customer-reportable', 'privacy-breach', 'affected-data', 'affected-customers', 'notified-in-error'] as const
 
 /** Incidents that require a review. */
 export const reviewRequirements = table('review_requirements', {
@@ -27,6 +28,8 @@ export const reviews = table(
     incidentId: uuid('incident_id')
       .notNull()
       .references(() => incidents.id, { onDelete: 'cascade' }),
+    /** The round of the incident: each reopening asks for a review of its own, and the earlier one stays as it was finished. */
+    round: integer('round').notNull().default(1),
     state: choice('state', ['draft', 'finished']).notNull(),
     sequence: text('sequence').notNull(),
     findings: json('findings', z.array(Finding), []).notNull(),
@@ -34,7 +37,7 @@ export const reviews = table(
     finishedAt: instant('finished_at'),
     version: integer('version').notNull().default(1),
   },
-  self => [uniqueIndex('reviews_incident').on(self.incidentId)],
+  self => [uniqueIndex('reviews_round').on(self.incidentId, self.round), uniqueIndex('reviews_draft').on(self.incidentId).where(sql`state = 'draft'`)],
 )
 
 export const followUps = table(

@@ -18,11 +18,14 @@ const questions: Record<keyof SeverityCriteria, string> = {
   recoverability: 'Recoverability',
 }
 
+/** The criteria of the severity, in the order of the form. */
+export const criteriaQuestions = (Object.keys(questions) as (keyof SeverityCriteria)[]).map(name => ({ name, question: questions[name] }))
+
 /** Severity and class, and why they are what they are. */
 export function AssessmentSection({ incident }: { incident: Incident }) {
   const [isAssessing, assessing] = useDisclosure()
   const [isClassifying, classifying] = useDisclosure()
-  const canRespond = useMay('responder') && incident.status !== 'closed'
+  const canRespond = useMay('responder') && incident.status !== 'closed' && incident.stoodDownAt === null
   return (
     <Section title="Severity and class">
       <Stack gap="xs">
@@ -83,10 +86,10 @@ function AssessModal({ incident, onClose }: { incident: Incident; onClose: () =>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
           <SimpleGrid cols={{ base: 1, sm: 2 }}>
-            {(Object.keys(questions) as (keyof SeverityCriteria)[]).map(name => (
+            {criteriaQuestions.map(({ name, question }) => (
               <Select
                 key={name}
-                label={questions[name]}
+                label={question}
                 data={SeverityCriteria.shape[name].options.map(value => ({ value, label: value.replaceAll('-', ' ') }))}
                 allowDeselect={false}
                 {...form.getInputProps(name)}

@@ -17,6 +17,8 @@ export function FactsSection({ incident }: { incident: Incident }) {
   const rows: [string, React.ReactNode][] = [
     ['Opened', <Time key="opened" at={incident.openedAt} />],
     ...(incident.declaredAt ? ([['Declared', <Time key="declared" at={incident.declaredAt} />]] as [string, React.ReactNode][]) : []),
+    ...(incident.stoodDownAt ? ([['Stood down', <Time key="stood-down" at={incident.stoodDownAt} />]] as [string, React.ReactNode][]) : []),
+    ...(incident.round > 1 ? ([['Round', incident.round]] as [string, React.ReactNode][]) : []),
     ...(incident.monitorUntil || incident.status === 'recovered'
       ? ([['Monitor until', <Monitoring key="monitoring" incident={incident} />]] as [string, React.ReactNode][])
       : []),
@@ -110,6 +112,17 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
       onDone: onClose,
     },
   )
+  const { values } = form
+  const isPlayedDown =
+    incident.declaredAt !== null && (['customerData', 'personalData'] as const).some(name => incident.dataTouched[name] === 'yes' && values[name] !== 'yes')
+  const reasonFor =
+    values.isRestricted !== incident.isRestricted
+      ? values.isRestricted
+        ? 'Why it is restricted'
+        : 'Why it is not restricted any more'
+      : isPlayedDown
+        ? 'Why data was not affected after all'
+        : undefined
   return (
     <Modal opened onClose={onClose} title="Details">
       <form onSubmit={submit} noValidate>
@@ -135,16 +148,7 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
           {form.values.isRestricted ? (
             <TextInput label="Codename" description="Used in messages instead of the title" placeholder="Chosen for you" {...form.getInputProps('codename')} />
           ) : null}
-          {form.values.isRestricted === incident.isRestricted ? null : (
-            <Textarea
-              label="Reason"
-              description={form.values.isRestricted ? 'Why it is restricted' : 'Why it is not restricted any more'}
-              autosize
-              minRows={2}
-              required
-              {...form.getInputProps('reason')}
-            />
-          )}
+          {reasonFor === undefined ? null : <Textarea label="Reason" description={reasonFor} autosize minRows={2} required {...form.getInputProps('reason')} />}
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>

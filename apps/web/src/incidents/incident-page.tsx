@@ -1,19 +1,22 @@
 import { ActionIcon, Alert, Badge, Box, Button, Grid, Group, Menu, Stack, Tabs, Text, Tooltip } from '@mantine/core'
-import { IconDots, IconDownload, IconFileText, IconLock } from '@tabler/icons-react'
+import { IconDots, IconDownload, IconFileText, IconLock, IconUsers } from '@tabler/icons-react'
 import { useLocation, useNavigate, useParams } from '@tanstack/react-router'
-import { type Incident, incidentStatuses } from '@tocsin/api'
+import { type Incident, incidentStatuses, type Proposal, proposalKinds } from '@tocsin/api'
 import { useState } from 'react'
 import { download, tellProblem, useApi } from '../api.ts'
 import { IncidentNotices } from '../notices/incident-notices.tsx'
 import { DemoBadge, ExerciseBadge, IncidentSeverityBadge, markedTitle } from '../parts/badges.tsx'
 import { Loaded, Page } from '../parts/page.tsx'
 import { ReviewTab } from '../reviews/review-tab.tsx'
-import { useMay } from '../session.ts'
+import { useMay, useMayLead } from '../session.ts'
 import { AssessmentSection } from './assessment.tsx'
 import { FactsSection } from './facts.tsx'
 import { NotesTab } from './notes-tab.tsx'
+import { OpenProposals, ProposeModal, proposalTitles } from './proposals.tsx'
+import { ReopenModal } from './reopen-modal.tsx'
 import { RolesSection } from './roles.tsx'
 import { ScopeTab } from './scope-tab.tsx'
+import { SecondLooks } from './segregation.tsx'
 import { TasksTab } from './tasks-tab.tsx'
 import { TimelineTab } from './timeline-tab.tsx'
 import { TransitionModal } from './transition-modal.tsx'
@@ -65,6 +68,11 @@ function IncidentView({ incident }: { incident: Incident }) {
             {sentence}
           </Alert>
         ))}
+      {isClosed ? null : <OpenProposals incident={incident} />}
+      {isClosed ? null : <SecondLooks incident={incident} />}
+      {incident.stoodDownAt !== null && !isClosed ? (
+        <Alert color="gray">This incident was stood down: it was declared in error. It can be closed once the customers who were notified are told.</Alert>
+      ) : null}
       {isClosed ? <Alert color="gray">This incident is closed and read-only. Track remaining work under Follow-up actions.</Alert> : null}
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 8 }}>
@@ -136,12 +144,19 @@ function Lifecycle({ incident }: { incident: Incident }) {
 function Actions({ incident }: { incident: Incident }) {
   const mayRespond = useMay('responder')
   const mayLead = useMay('lead')
+  const mayLeadThis = useMayLead(incident)
   const [action, setAction] = useState<string>()
+  const [proposed, setProposed] = useState<Proposal['kind']>()
   if (!mayRespond) return null
   const isOffered = (name: string) => mayLead || !['declare', 'close', 'reopen'].includes(name)
   // The way forward is the button that stands out; the way back stands beside it.
   const offered = incident.nextActions.filter(next => isOffered(next.action))
   const forward = offered.find(next => incidentStatuses.indexOf(next.to) > incidentStatuses.indexOf(incident.status)) ?? offered[0]
+  const isDeclared = incident.declaredAt !== null && incident.stoodDownAt === null && incident.status !== 'closed'
+  const open = incident.proposals.filter(({ state }) => state === 'open').map(({ kind }) => kind)
+  const isProposable = (kind: Proposal['kind']) =>
+    kind === 'close' ? mayLeadThis && incident.status === 'recovered' : kind === 'stand-down' ? mayLeadThis : true
+  const proposable = isDeclared ? proposalKinds.filter(kind => !open.includes(kind) && isProposable(kind)) : []
   return (
     <>
       {offered.map(next => {
@@ -166,6 +181,12 @@ function Actions({ incident }: { incident: Incident }) {
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
+          {proposable.length > 0 ? <Menu.Label>Takes a second person</Menu.Label> : null}
+          {proposable.map(kind => (
+            <Menu.Item key={kind} leftSection={<IconUsers size={16} />} onClick={() => setProposed(kind)}>
+              {proposalTitles[kind]}…
+            </Menu.Item>
+          ))}
           <Menu.Label>Export</Menu.Label>
           <Menu.Item
             leftSection={<IconDownload size={16} />}
@@ -181,7 +202,9 @@ function Actions({ incident }: { incident: Incident }) {
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      {action ? (
+      {proposed ? <ProposeModal incident={incident} kind={proposed} onClose={() => setProposed(undefined)} /> : null}
+      {action === 'reopen' ? <ReopenModal incident={incident} onClose={() => setAction(undefined)} /> : null}
+      {action && action !== 'reopen' ? (
         <TransitionModal
           incident={incident}
           action={action}

@@ -36,7 +36,6 @@ const actions: Record<string, { route: RouteName; title: string; lead: string; b
     lead: 'A closed incident is read-only. It can be reopened with a reason.',
     button: 'Close incident',
   },
-  reopen: { route: 'reopenIncident', title: 'Reopen incident', lead: 'Describe what is new.', button: 'Reopen' },
 }
 
 /** Customers that are named; of more it says how many. */

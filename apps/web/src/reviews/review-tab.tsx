@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Badge, Button, Group, Paper, Select, Stack, Table, Text, Textarea, TextInput, Title } from '@mantine/core'
 import { IconPlus } from '@tabler/icons-react'
 import { findingKinds, type Incident, type Review } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
@@ -19,26 +19,36 @@ export function ReviewTab({ incident }: { incident: Incident }) {
   const start = useCommand('startReview', { done: 'Review started from the timeline.' })
   return (
     <Loaded query={query}>
-      {({ review, isRequired, because }) =>
-        review ? (
-          <ReviewView key={review.id} review={review} canRespond={canRespond} because={isRequired ? `Required before closing. ${because}` : because} />
-        ) : (
-          <Paper>
-            <Empty
-              title={isRequired ? 'The review is required before closing' : 'No review yet'}
-              action={
-                canRespond ? (
-                  <Button loading={start.isPending} onClick={() => start.mutate({ params: { id: incident.id } })}>
-                    Start review
-                  </Button>
-                ) : null
-              }
-            >
-              {because} The sequence of events is prefilled from the timeline.
-            </Empty>
-          </Paper>
-        )
-      }
+      {({ review, earlier, isRequired, because }) => (
+        <Stack>
+          {review ? (
+            <ReviewView key={review.id} review={review} canRespond={canRespond} because={isRequired ? `Required before closing. ${because}` : because} />
+          ) : (
+            <Paper>
+              <Empty
+                title={isRequired ? `The ${earlier.length > 0 ? 'supplement to the review' : 'review'} is required before closing` : 'No review yet'}
+                action={
+                  canRespond ? (
+                    <Button loading={start.isPending} onClick={() => start.mutate({ params: { id: incident.id } })}>
+                      {earlier.length > 0 ? 'Start supplement' : 'Start review'}
+                    </Button>
+                  ) : null
+                }
+              >
+                {because} The sequence of events is prefilled from the timeline.
+              </Empty>
+            </Paper>
+          )}
+          {earlier.map(each => (
+            <Stack key={each.id}>
+              <Title order={2} size="h3">
+                Review of round {each.round}
+              </Title>
+              <ReviewView review={each} canRespond={false} because="" />
+            </Stack>
+          ))}
+        </Stack>
+      )}
     </Loaded>
   )
 }

@@ -6,6 +6,7 @@ import { FormProblem, Page, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 import { ApiKeys } from './api-keys.tsx'
 import { ClassDefinitions } from './class-definitions.tsx'
+import { Segregation } from './segregation.tsx'
 import { Integrations } from './sources.tsx'
 import { System } from './system.tsx'
 
@@ -13,11 +14,12 @@ export function SettingsPage() {
   const isAdministrator = useMay('administrator')
   const mayRespond = useMay('responder')
   return (
-    <Page title="Settings" lead="Integrations, service accounts and incident classes.">
+    <Page title="Settings" lead="Integrations, service accounts, incident classes and segregation of duties.">
       {isAdministrator ? <Organization /> : null}
       {mayRespond ? <Integrations /> : null}
       {isAdministrator ? <ApiKeys /> : null}
       <ClassDefinitions />
+      <Segregation />
       {isAdministrator ? <System /> : null}
       {isAdministrator ? <Demo /> : null}
     </Page>

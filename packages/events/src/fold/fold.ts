@@ -47,7 +47,7 @@ const incidentSteps: Steps = {
       ...{ severity: null, severityCriteria: null, severityWhy: null, approximateUsers: null, parentId: null, monitorUntil: null },
       ...{ leadId: null, ownerId: null, communicationsId: null, executiveId: null, declaredAt: null, closedAt: null, openedAt: instant(entry.at) },
       ...{ dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' }, memberIds: personOrNobody(entry), services: [], customers: [] },
-      ...{ codename, suspectIds: [] },
+      ...{ codename, suspectIds: [], stoodDownAt: null, round: 1 },
     }),
   'incident.changed': (records, entry, { before: _, reason: _why, ...facts }) => {
     records.of(entry).set(entry, facts)
@@ -75,8 +75,17 @@ const incidentSteps: Steps = {
   'incident.eradicated': transition,
   'incident.recovered': (records, entry, data) => transition(records, entry, data, { monitorUntil: data.monitorUntil }),
   'incident.monitoring-extended': (records, entry, { monitorUntil }) => records.of(entry).set(entry, { monitorUntil }),
+  'incident.stood-down': (records, entry) => records.of(entry).set(entry, { class: 'not-an-incident', stoodDownAt: instant(entry.at) }),
   'incident.closed': (records, entry, data) => transition(records, entry, data, { closedAt: instant(entry.at) }),
-  'incident.reopened': (records, entry, data) => transition(records, entry, data, { closedAt: null }),
+  'incident.reopened': (records, entry, data) => {
+    const { round, monitorUntil, class: restored } = data
+    transition(records, entry, data, {
+      ...{ closedAt: null, stoodDownAt: null },
+      ...(round === undefined ? {} : { round }),
+      ...(monitorUntil === undefined ? {} : { monitorUntil }),
+      ...(restored === undefined ? {} : { class: restored }),
+    })
+  },
 }
 
 /** What the executive sponsor approves of a task. */
@@ -104,8 +113,36 @@ const taskSteps: Steps = {
     records.approve(entry, sha256, typeof title === 'string' ? digest(approvedOfTask({ title })) : undefined)
     record.set(entry, { approvedById: personOf(entry) })
   },
+  'task.dropped': (records, entry) => records.of(entry).set(entry, { doneAt: instant(entry.at), doneById: personOf(entry) }),
   'note.written': (records, entry, { markdown }) => records.make(entry, { markdown, authorId: personOf(entry), createdAt: instant(entry.at), editedAt: null }),
   'note.corrected': (records, entry, { markdown }) => records.of(entry).set(entry, { markdown, editedAt: instant(entry.at) }),
+}
+
+/** What a second person approves of a proposal. */
+export const approvedOfProposal = ({ kind, change, reason }: { readonly kind: unknown; readonly change: unknown; readonly reason: unknown }) => ({
+  kind,
+  change,
+  reason,
+})
+
+const decided = (records: FoldedRecords, entry: FoldableEntry, state: string) =>
+  records.of(entry).set(entry, { state, decidedById: state === 'void' ? null : personOf(entry), decidedAt: instant(entry.at) })
+
+const proposalSteps: Steps = {
+  'proposal.made': (records, entry, { kind, change, reason }) =>
+    records.make(entry, {
+      ...{ kind, change, reason, state: 'open', proposedById: personOf(entry), proposedAt: instant(entry.at) },
+      ...{ decidedById: null, decidedAt: null },
+    }),
+  'proposal.approved': (records, entry, { sha256 }) => {
+    const record = records.of(entry)
+    const [kind, change, reason] = [record.get('kind'), record.get('change'), record.get('reason')]
+    records.approve(entry, sha256, kind === undefined ? undefined : digest(approvedOfProposal({ kind, change, reason })))
+    decided(records, entry, 'approved')
+  },
+  'proposal.rejected': (records, entry) => decided(records, entry, 'rejected'),
+  'proposal.withdrawn': (records, entry) => decided(records, entry, 'withdrawn'),
+  'proposal.voided': (records, entry) => decided(records, entry, 'void'),
 }
 
 const noDecision = {
@@ -150,7 +187,9 @@ const obligationSteps: Steps = {
     records.make(entry, { ...noDecision, kind: 'update', customerId, hours: null, promisedById: noticeId, ...running(entry, startedAt, dueAt) }),
   'obligation.scope-opened': (records, entry, { startedAt, dueAt, hours }) =>
     records.make(entry, { ...noDecision, kind: 'scope', customerId: null, hours, promisedById: null, ...running(entry, startedAt, dueAt) }),
-  'obligation.ended': (records, entry) => records.of(entry).set(entry, { state: 'ended' }),
+  'obligation.update-opened': (records, entry, { customerId, startedAt, dueAt, hours }) =>
+    records.make(entry, { ...noDecision, kind: 'update', customerId, hours, promisedById: null, ...running(entry, startedAt, dueAt) }),
+  'obligation.ended': (records, entry, { why }) => records.of(entry).set(entry, { ...(why === 'stood-down' ? noDecision : {}), state: 'ended' }),
   'decision.lapsed': (records, entry) => records.of(entry).set(entry, { ...noDecision, state: 'due' }),
   'obligation.missed': (records, entry, { dueAt }) => records.of(entry).set(entry, { missedDueAt: instant(dueAt) }),
   'obligation.notified': (records, entry, { notifiedAt }) => records.of(entry).set(entry, { state: 'notified', notifiedAt: instant(notifiedAt) }),
@@ -213,13 +252,15 @@ const noticeSteps: Steps = {
 export const verifiedOfFollowUp = ({ title, evidence }: { readonly title: string; readonly evidence: string | null }) => ({ title, evidence })
 
 const reviewSteps: Steps = {
-  'review.started': (records, entry, { sequence }) => records.make(entry, { sequence, findings: [], state: 'draft', finishedById: null, finishedAt: null }),
+  'review.started': (records, entry, { sequence, round = 1 }) =>
+    records.make(entry, { sequence, round, findings: [], state: 'draft', finishedById: null, finishedAt: null }),
   'review.saved': (records, entry, { sequence, findings }) => records.of(entry).set(entry, { sequence, findings }),
-  'review.finished': (records, entry, { sha256 }) => {
+  'review.finished': (records, entry, { sha256, round }) => {
     const { fields } = records.of(entry)
     const [sequence, findings] = [fields.get('sequence'), fields.get('findings')]
     records.approve(entry, sha256, sequence && findings && digest({ sequence: sequence.value, findings: findings.value }))
-    records.of(entry).set(entry, { state: 'finished', finishedById: personOf(entry), finishedAt: instant(entry.at) })
+    const finished = { state: 'finished', finishedById: personOf(entry), finishedAt: instant(entry.at) }
+    records.of(entry).set(entry, { ...finished, ...(round === undefined ? {} : { round }) })
   },
   'follow-up.added': (records, entry, { title, ownerId, dueOn }) =>
     records.make(entry, { title, ownerId, dueOn, state: 'open', evidence: null, verifiedById: null }),
@@ -236,7 +277,7 @@ const reviewSteps: Steps = {
   },
 }
 
-const steps: Steps = { ...incidentSteps, ...taskSteps, ...obligationSteps, ...noticeSteps, ...reviewSteps }
+const steps: Steps = { ...incidentSteps, ...taskSteps, ...proposalSteps, ...obligationSteps, ...noticeSteps, ...reviewSteps }
 
 /** The types of entries that say what a record is: the others change no field of any. */
 export const foldedTypes = Object.keys(steps)

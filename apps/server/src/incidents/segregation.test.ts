@@ -1,0 +1,125 @@
+import type { IncidentClass, SeverityCriteria } from '@tocsin/api'
+import { describe, expect } from 'vitest'
+import { refusal } from '../../test/refusal.ts'
+import { type Person, test } from '../../test/world.ts'
+
+const criteria: SeverityCriteria = {
+  ...({ privacy: 'confirmed', impact: 'none', scope: 'one-asset', customers: 'one' } as const),
+  ...({ region: 'one', data: 'internal', recoverability: 'regular' } as const),
+}
+
+/** An incident that one lead has brought to recovered, alone. */
+async function recovered(lead: Person, kind: IncidentClass) {
+  const { id } = await lead.call('openIncident', { body: { title: 'Odd sign-ins', reason: 'Seen.' } })
+  const params = { id }
+  const read = () => lead.call('incident', { params })
+  const say = async (reason = 'As the runbook says.') => ({ params, body: { version: (await read()).version, reason } })
+  await lead.call('assessSeverity', { params, body: { version: (await read()).version, criteria } })
+  await lead.call('classifyIncident', { params, body: { ...(await say()).body, class: kind } })
+  for (const act of ['declareIncident', 'containIncident', 'eradicateIncident'] as const) await lead.call(act, await say())
+  const recover = async (secureState = 'Restored from clean images', verification = 'Two scans found nothing') =>
+    lead.call('recoverIncident', {
+      params,
+      body: { ...(await say()).body, secureState, verification, monitorUntil: null, noMonitoringReason: 'The service is switched off.' },
+    })
+  await expect(recover('x')).rejects.toMatchObject(refusal('invalid', 'secureState'))
+  await expect(recover('looks fine')).rejects.toMatchObject(refusal('invalid', 'secureState'))
+  await expect(recover(undefined, 'n/a')).rejects.toMatchObject(refusal('invalid', 'verification'))
+  await recover()
+  const closing = async () => (await read()).nextActions.find(({ action }) => action === 'close')?.blockedBy
+  const propose = async (caller: Person, what: { kind: 'close' } | { kind: 'lower-class'; class: IncidentClass }) =>
+    caller.call('propose', { params, body: { ...(await say()).body, ...what } })
+  const approve = async (caller: Person) => {
+    const [proposal] = (await read()).proposals
+    return caller.call('approveProposal', { params: { id, proposalId: proposal?.id ?? '' }, body: { sha256: proposal?.sha256 ?? '' } })
+  }
+  const verify = async (caller: Person) => caller.call('verifyRecovery', await say('Two clean scans of all servers.'))
+  return { id, params, read, say, closing, propose, approve, verify }
+}
+
+const unseen = (name: string) => `${name} recovered the incident and verified the recovery. Somebody else with the role lead has to review that.`
+
+describe('segregation of duties', () => {
+  // A3: one lead opened, declared, contained, eradicated, recovered, lowered and closed a privacy breach.
+  test('a lead alone takes no privacy breach from open to closed', async ({ world }) => {
+    const lead = await world.person('lead', 'Ada')
+    const { params, read, say, closing, propose, approve, verify } = await recovered(lead, 'privacy-breach')
+    const body = { kind: 'waive', reasonCategory: 'other', reason: 'Nobody is affected.', reviewOn: '2026-12-24' } as const
+    const [scope] = (await lead.call('obligations', { query: { incidentId: params.id } })).items
+    await lead.call('proposeDecision', { params: { id: scope?.id ?? '' }, body: { ...body, version: scope?.version ?? 0 } })
+    const review = await lead.call('startReview', { params })
+    const findings = [{ kind: 'process-flaw' as const, description: 'Nobody looked.' }]
+    await lead.call('saveReview', { params: { id: review.id }, body: { version: 1, sequence: 'It began.', findings } })
+    await lead.call('finishReview', { params: { id: review.id }, body: { version: 2 } })
+    expect((await closing())?.[0]).toBe('The recovery is not verified yet.')
+    await verify(lead)
+    await expect(verify(lead)).rejects.toThrow(/Ada has verified this recovery/)
+    expect(await read()).toMatchObject({ recoveryVerified: { by: 'Ada' }, exceptions: [{ personId: lead.id, reviewedBy: null }] })
+    expect((await closing())?.[0]).toBe(unseen('Ada'))
+    const exception = { params: { ...params, exceptionId: (await read()).exceptions[0]?.id ?? '' }, body: { reason: 'The scans are in the ticket.' } }
+    await expect(lead.call('reviewException', exception)).rejects.toMatchObject(refusal('forbidden'))
+    await expect(lead.call('classifyIncident', { params, body: { ...(await say()).body, class: 'security-incident' } })).rejects.toMatchObject(
+      refusal('conflict'),
+    )
+    await expect(lead.call('closeIncident', await say())).rejects.toMatchObject(refusal('conflict'))
+
+    const other = await world.person('lead', 'Ben')
+    expect(await other.call('reviewException', exception)).toMatchObject({ exceptions: [{ reviewedBy: 'Ben' }] })
+    await expect(other.call('reviewException', exception)).rejects.toThrow(/Ben has reviewed this/)
+    await other.call('approveDecision', { params: { id: scope?.id ?? '' }, body: { version: (scope?.version ?? 0) + 1 } })
+    expect(await closing()).toEqual([])
+    await expect(lead.call('closeIncident', await say()), 'nothing is left but who closes it').rejects.toThrow(/somebody else must close it/)
+    await expect(propose(lead, { kind: 'close' }), 'there is another lead to do it').rejects.toMatchObject(refusal('forbidden'))
+    await propose(other, { kind: 'close' })
+    expect(await approve(lead), 'two people close it').toMatchObject({ status: 'closed' })
+    const { timeline } = await read()
+    expect(timeline.map(({ sentence }) => sentence)).toEqual(
+      expect.arrayContaining([
+        'Ada recovered the incident and verified the recovery: somebody else has to review that',
+        'Reviewed that Ada recovered the incident and verified the recovery',
+        'Verified the recovery',
+      ]),
+    )
+  })
+
+  test('follows the policy of the organization: review for small teams, block, or off', async ({ world }) => {
+    const [lead, other, administrator] = [await world.person('lead', 'Ada'), await world.person('lead', 'Ben'), await world.person('administrator')]
+    const sponsor = await world.executive('observer')
+    const { params, say, propose, approve, verify } = await recovered(lead, 'security-incident')
+    await verify(other)
+    await lead.call('assignRole', { params: { ...params, role: 'executive' }, body: { version: (await say()).body.version, personId: sponsor.id } })
+    await expect(lead.call('closeIncident', await say())).rejects.toThrow(/Propose to close it/)
+    await propose(lead, { kind: 'close' })
+    expect(await approve(sponsor)).toMatchObject({ status: 'closed' })
+
+    const policy = await lead.call('segregationPolicy')
+    expect(policy).toEqual({ version: 1, declareLower: 'review', containClose: 'review', recoverVerify: 'review' })
+    const blocked = { version: 1, declareLower: 'block', containClose: 'block', recoverVerify: 'block' } as const
+    await expect(lead.call('setSegregationPolicy', { body: blocked })).rejects.toMatchObject(refusal('forbidden'))
+
+    // Review: who declared it approves that it is lowered, and somebody else looks at that.
+    const reviewed = await recovered(lead, 'privacy-breach')
+    await reviewed.propose(other, { kind: 'lower-class', class: 'security-incident' })
+    expect(await reviewed.approve(lead)).toMatchObject({
+      class: 'security-incident',
+      exceptions: [{ sentence: 'Ada declared the incident and approved that it is lowered' }],
+    })
+
+    await administrator.call('setSegregationPolicy', { body: blocked })
+    await expect(administrator.call('setSegregationPolicy', { body: policy }), 'another version').rejects.toMatchObject(refusal('conflict'))
+    const { items } = await administrator.call('journal', { query: { type: 'segregation-policy.changed' } })
+    expect(items[0]?.sentence).toBe(
+      'Changed the segregation of duties: declaring and lowering from review to block; containing and closing from review to block; recovering and verifying from review to block',
+    )
+    const strict = await recovered(lead, 'customer-reportable')
+    await expect(strict.verify(lead)).rejects.toThrow(/somebody else must verify the recovery/)
+    await strict.propose(other, { kind: 'lower-class', class: 'security-incident' })
+    await expect(strict.approve(lead)).rejects.toThrow(/You declared this incident/)
+    expect(await strict.approve(administrator)).toMatchObject({ class: 'security-incident' })
+    await expect(strict.propose(lead, { kind: 'close' })).rejects.toThrow(/somebody else must close it/)
+
+    await administrator.call('setSegregationPolicy', { body: { version: 2, declareLower: 'off', containClose: 'off', recoverVerify: 'off' } })
+    const free = await recovered(lead, 'security-incident')
+    expect(await lead.call('closeIncident', await free.say())).toMatchObject({ status: 'closed' })
+  })
+})

@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import { Id, IdParams, Text, Version } from './common.ts'
+import { Incident, IncidentClass, SeverityCriteria } from './incidents.ts'
+import { atLeast, route } from './route.ts'
+
+const Reason = Text(8_000).describe('Reason; kept in the audit log')
+const proposal = { version: Version, reason: Reason }
+const ProposalParams = z.object({ id: Id, proposalId: Id })
+
+/** What is proposed of a declared incident. */
+const ProposalInput = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('stand-down'), ...proposal }),
+  z.object({ kind: z.literal('close'), ...proposal }),
+  z.object({ kind: z.literal('lower-class'), class: IncidentClass, ...proposal }),
+  z.object({ kind: z.literal('lower-severity'), criteria: SeverityCriteria, ...proposal }),
+])
+export type ProposalInput = z.output<typeof ProposalInput>
+
+/** What takes a second person: one proposes it, another one approves exactly that. */
+export const proposalRoutes = {
+  propose: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/proposals',
+    summary: 'Propose to stand a declared incident down, to lower its class or severity, or to close it; somebody else approves it',
+    access: atLeast('responder'),
+    params: IdParams,
+    body: ProposalInput,
+    reply: Incident,
+    status: 201,
+  }),
+  approveProposal: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/proposals/{proposalId}/approve',
+    summary: 'Approve a proposal and carry it out; only the executive sponsor or a lead can, and not who proposed it',
+    access: atLeast('observer'),
+    params: ProposalParams,
+    body: z.object({
+      sha256: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/, 'must be the sha256 of the proposal')
+        .describe('`sha256` of the proposal that was read'),
+    }),
+    reply: Incident,
+  }),
+  rejectProposal: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/proposals/{proposalId}/reject',
+    summary: 'Reject a proposal, with the reason; only the executive sponsor or a lead can, and not who proposed it',
+    access: atLeast('observer'),
+    params: ProposalParams,
+    body: z.object({ reason: Reason }),
+    reply: Incident,
+  }),
+  withdrawProposal: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/proposals/{proposalId}/withdraw',
+    summary: 'Withdraw a proposal; who made it can, and who leads the incident',
+    access: atLeast('responder'),
+    params: ProposalParams,
+    reply: Incident,
+  }),
+}
