@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Alert } from './alerts.ts'
-import { At, ChangingQuery, Day, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Text, Version } from './common.ts'
+import { At, ChangingQuery, Day, Id, IdParams, Instant, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 /** The life of an incident (NIST SP 800-61: containment, eradication, recovery), in order. */
@@ -106,7 +106,7 @@ export const Incident = IncidentSummary.extend({
   dataTouched: DataTouched,
   monitorUntil: Day.nullable(),
   services: z.array(Reference.extend({ basis: z.string() })),
-  customers: z.array(Reference.extend({ basis: z.string() })),
+  customers: z.array(Reference.extend({ basis: z.string(), foundAt: At.describe('When it was found that the customer is affected') })),
   tasks: z.array(Task),
   notes: z.array(Note).describe('The latest notes, oldest first: at most 50, with at most 1 MB of HTML'),
   notesNext: z.string().nullable().describe('Cursor of the notes before these in GET /api/v1/incidents/{id}/notes; null if there are none'),
@@ -134,6 +134,13 @@ export const ClassDefinition = z
 const Reason = Text(8_000).describe('Reason; kept in the audit log')
 const Transition = z.object({ version: Version, reason: Reason })
 const Codename = Line(60).describe('What messages call the incident while it is restricted; one is chosen if omitted')
+const AffectedCustomer = z.object({
+  id: Id,
+  basis: Text(1_000),
+  foundAt: Instant.optional().describe(
+    'When it was found that the customer is affected; by default now for one that is added. Once the incident is declared it can be corrected to an earlier time only',
+  ),
+})
 const IdOrNumber = z.union([Id, z.string().regex(/^[1-9][0-9]{0,8}$/)], 'must be the ID or the number of an incident')
 
 export const incidentRoutes = {
@@ -306,10 +313,10 @@ export const incidentRoutes = {
   setAffectedCustomers: route({
     method: 'PUT',
     path: '/api/v1/incidents/{id}/customers',
-    summary: 'Set the affected customers, each with a reason',
+    summary: 'Set the affected customers, each with a reason and when it was found affected',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: z.object({ version: Version, customers: z.array(z.object({ id: Id, basis: Text(1_000) })).max(2_000) }),
+    body: z.object({ version: Version, customers: z.array(AffectedCustomer).max(2_000) }),
     reply: Incident,
   }),
   declareIncident: route({

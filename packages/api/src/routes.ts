@@ -1,8 +1,10 @@
 import { accessRoutes } from './access.ts'
 import { alertRoutes } from './alerts.ts'
+import { calendarRoutes } from './calendars.ts'
 import { connectorRoutes } from './connectors.ts'
 import { detectionRoutes } from './detection.ts'
 import { directoryRoutes } from './directory.ts'
+import { factRoutes } from './facts.ts'
 import { incidentRoutes } from './incidents.ts'
 import { indicatorRoutes } from './indicators.ts'
 import { noticeRoutes } from './notices.ts'
@@ -19,6 +21,7 @@ export const routes = {
   ...systemRoutes,
   ...accessRoutes,
   ...directoryRoutes,
+  ...calendarRoutes,
   ...schedulingRoutes,
   ...policyRoutes,
   ...organizationRoutes,
@@ -26,6 +29,7 @@ export const routes = {
   ...alertRoutes,
   ...silenceRoutes,
   ...incidentRoutes,
+  ...factRoutes,
   ...noticeRoutes,
   ...reviewRoutes,
   ...connectorRoutes,

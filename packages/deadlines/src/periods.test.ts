@@ -12,7 +12,13 @@ test.each<[string, string, Period, Calendar, string]>([
   ['five business days skip a weekend', '2026-11-23T08:00:00.000Z', { amount: 5, unit: 'business-days' }, defaultCalendar, '2026-11-30T23:59:59.999Z'],
   ['from a Saturday the Monday is the first', '2026-11-28T08:00:00.000Z', { amount: 1, unit: 'business-days' }, defaultCalendar, '2026-11-30T23:59:59.999Z'],
   ['holidays are skipped', '2026-12-23T12:00:00.000Z', { amount: 2, unit: 'business-days' }, inZone('UTC', ['2026-12-25']), '2026-12-28T23:59:59.999Z'],
-  ['a holiday on a weekend is no second day', '2026-12-25T12:00:00.000Z', { amount: 1, unit: 'business-days' }, inZone('UTC', ['2026-12-26']), '2026-12-28T23:59:59.999Z'],
+  [
+    'a holiday on a weekend is no second day',
+    '2026-12-25T12:00:00.000Z',
+    { amount: 1, unit: 'business-days' },
+    inZone('UTC', ['2026-12-26']),
+    '2026-12-28T23:59:59.999Z',
+  ],
   // 23:30 UTC is the next day in Berlin.
   ['the day is that of the zone', '2026-11-23T23:30:00.000Z', { amount: 1, unit: 'calendar-days' }, inZone('Europe/Berlin'), '2026-11-25T22:59:59.999Z'],
   ['across the end of summer time', '2026-10-24T10:00:00.000Z', { amount: 1, unit: 'calendar-days' }, inZone('Europe/Berlin'), '2026-10-25T22:59:59.999Z'],
@@ -20,7 +26,13 @@ test.each<[string, string, Period, Calendar, string]>([
   ['February 29', '2028-02-28T10:00:00.000Z', { amount: 1, unit: 'calendar-days' }, defaultCalendar, '2028-02-29T23:59:59.999Z'],
   ['February 28', '2026-02-28T10:00:00.000Z', { amount: 1, unit: 'calendar-days' }, defaultCalendar, '2026-03-01T23:59:59.999Z'],
   // In Cairo, April 24, 2026 begins at 01:00.
-  ['a day that begins after a skipped midnight', '2026-04-22T10:00:00.000Z', { amount: 1, unit: 'calendar-days' }, inZone('Africa/Cairo'), '2026-04-23T21:59:59.999Z'],
+  [
+    'a day that begins after a skipped midnight',
+    '2026-04-22T10:00:00.000Z',
+    { amount: 1, unit: 'calendar-days' },
+    inZone('Africa/Cairo'),
+    '2026-04-23T21:59:59.999Z',
+  ],
   // Samoa had no December 30, 2011.
   ['a day that the zone left out', '2011-12-29T20:00:00.000Z', { amount: 1, unit: 'calendar-days' }, inZone('Pacific/Apia'), '2011-12-30T09:59:59.999Z'],
 ])('%s', (_, startedAt, period, calendar, due) => {
@@ -28,14 +40,26 @@ test.each<[string, string, Period, Calendar, string]>([
 })
 
 const instants = fc.date({ min: new Date('2020-01-01'), max: new Date('2040-01-01'), noInvalidDate: true }).map(at => at.toISOString())
-const zones = fc.constantFrom('UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata', 'Africa/Cairo', 'Pacific/Auckland', 'Australia/Lord_Howe', 'America/Santiago')
+const zones = fc.constantFrom(
+  'UTC',
+  'Europe/Berlin',
+  'America/New_York',
+  'Asia/Kolkata',
+  'Africa/Cairo',
+  'Pacific/Auckland',
+  'Australia/Lord_Howe',
+  'America/Santiago',
+)
 const days = fc.date({ min: new Date('2020-01-01'), max: new Date('2042-01-01'), noInvalidDate: true }).map(at => at.toISOString().slice(0, 10))
 const calendars = fc.record({
   timeZone: zones,
   workdays: fc.subarray(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const, { minLength: 1 }),
   holidays: fc.array(days, { maxLength: 30 }),
 })
-const periods = fc.record({ amount: fc.integer({ min: 1, max: 366 }), unit: fc.constantFrom('hours' as const, 'calendar-days' as const, 'business-days' as const) })
+const periods = fc.record({
+  amount: fc.integer({ min: 1, max: 366 }),
+  unit: fc.constantFrom('hours' as const, 'calendar-days' as const, 'business-days' as const),
+})
 
 test('a deadline follows its start, a longer period never ends earlier, and a later start never makes it earlier', () => {
   fc.assert(
@@ -66,7 +90,8 @@ test('business days never end before as many calendar days, and end on a workday
 test('a term counts from the start that it names; without a statement of awareness, from the declaration', () => {
   const starts = { declaredAt: '2026-11-23T08:00:00.000Z', foundAt: '2026-11-24T08:00:00.000Z', awareAt: '2026-11-22T08:00:00.000Z' }
   const term = { amount: 72, unit: 'hours', calendar: null } as const
-  const startOf = (start: 'declared' | 'found' | 'aware', awareAt: string | null = starts.awareAt) => deadlinesOf({ ...term, start }, { ...starts, awareAt }).startedAt
+  const startOf = (start: 'declared' | 'found' | 'aware', awareAt: string | null = starts.awareAt) =>
+    deadlinesOf({ ...term, start }, { ...starts, awareAt }).startedAt
   expect([startOf('declared'), startOf('found'), startOf('aware'), startOf('aware', null)]).toEqual([
     starts.declaredAt,
     starts.foundAt,

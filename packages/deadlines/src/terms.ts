@@ -46,5 +46,4 @@ export interface StoredDeadlines {
 export const wasFoundTooLate = ({ dueAt: due, foundAt }: Pick<StoredDeadlines, 'dueAt' | 'foundAt'>): boolean => foundAt !== null && due <= foundAt
 
 /** The deadline after which a notice is late: that of the contract, or the one from being found where nobody could meet the former. */
-export const lastTime = (deadlines: StoredDeadlines): Instant =>
-  wasFoundTooLate(deadlines) ? (deadlines.foundDueAt ?? deadlines.dueAt) : deadlines.dueAt
+export const lastTime = (deadlines: StoredDeadlines): Instant => (wasFoundTooLate(deadlines) ? (deadlines.foundDueAt ?? deadlines.dueAt) : deadlines.dueAt)

@@ -4,6 +4,7 @@ import { alertEvents } from './alerts.ts'
 import { detectEvents } from './detect.ts'
 import { directoryEvents } from './directory.ts'
 import { type Line, UnreadableEvent } from './event.ts'
+import { factEvents } from './facts.ts'
 import { incidentEvents } from './incidents.ts'
 import { noticeEvents } from './notices.ts'
 import { pagingEvents } from './paging.ts'
@@ -15,6 +16,7 @@ import { systemEvents } from './system.ts'
 export const events = [
   ...alertEvents,
   ...incidentEvents,
+  ...factEvents,
   ...pagingEvents,
   ...schedulingEvents,
   ...accessEvents,

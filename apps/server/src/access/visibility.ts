@@ -26,9 +26,26 @@ type OwnedKind = (typeof ownedKinds)[number] | 'message'
  * to none. A new kind does not compile before somebody has said it, here or above.
  */
 const otherKinds: { readonly [Kind in Exclude<SubjectKind, OwnedKind>]: null extends WithinOfKind<Kind> ? 'everybody' : 'incident' } = {
-  ...{ incident: 'incident', task: 'incident', note: 'incident', obligation: 'incident', notice: 'incident', review: 'incident', 'follow-up': 'incident' },
+  ...{
+    incident: 'incident',
+    task: 'incident',
+    note: 'incident',
+    fact: 'incident',
+    obligation: 'incident',
+    notice: 'incident',
+    review: 'incident',
+    'follow-up': 'incident',
+  },
   ...{ person: 'everybody', invitation: 'everybody', 'api-key': 'everybody', caller: 'everybody' },
-  ...{ team: 'everybody', service: 'everybody', customer: 'everybody', schedule: 'everybody', policy: 'everybody', organization: 'everybody' },
+  ...{
+    team: 'everybody',
+    service: 'everybody',
+    customer: 'everybody',
+    calendar: 'everybody',
+    schedule: 'everybody',
+    policy: 'everybody',
+    organization: 'everybody',
+  },
   ...{ integration: 'everybody', heartbeat: 'everybody', 'incident-class': 'everybody' },
   ...{ 'detection-rules': 'everybody', 'detection-settings': 'everybody', 'log-source': 'everybody', 'dead-letter': 'everybody' },
   ...{ indicator: 'everybody', 'indicator-list': 'everybody' },

@@ -24,7 +24,7 @@ const evil = '<script>alert(1)</script> & "quotes"'
 async function incidentIn(world: World, isRestricted = false) {
   const lead = await world.person('lead')
   const customer = await lead.call('saveCustomer', {
-    body: { name: `Globex ${evil}`, region: 'EU', noticeHours: 72, contacts: [{ name: 'Security', email: 'security@globex.test' }] },
+    body: { name: `Globex ${evil}`, region: 'EU', contacts: [{ name: 'Security', email: 'security@globex.test' }] },
   })
   const opened = await lead.call('openIncident', { body: { title: `Records ${evil}`, reason: `Seen ${evil}`, isRestricted } })
   const params = { id: opened.id }

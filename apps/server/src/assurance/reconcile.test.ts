@@ -434,7 +434,7 @@ describe('an approval', () => {
     const { lead, other, params: incident, notice, customer, mails } = await drafted(world)
     const administrator = await world.person('administrator')
     const contacts = async (version: number, name: string, email: string) =>
-      lead.call('saveCustomer', { body: { id: customer.id, version, name: 'Globex', region: 'EU', noticeHours: 72, contacts: [{ name, email }] } })
+      lead.call('saveCustomer', { body: { id: customer.id, version, name: 'Globex', region: 'EU', contacts: [{ name, email }] } })
     const approveAnew = async () => {
       const { params, body } = await notice()
       if (body.version > 1) await lead.call('changeNotice', { params, body: { ...content, ...body } })
