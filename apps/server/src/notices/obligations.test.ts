@@ -119,7 +119,9 @@ describe('the clock of an obligation', () => {
       await context.database.transaction(async tx => {
         const ids = Array.from({ length: count }, newId)
         await tx.db.insert(customers).values(ids.map((id, n) => ({ id, name: `Customer ${count} ${n}`, region: 'EU', terms: '', contacts: [] })))
-        await tx.db.insert(incidentCustomers).values(ids.map(id => ({ incidentId: params.id, customerId: id, basis: 'Logs.', foundAt: tx.now })))
+        await tx.db
+          .insert(incidentCustomers)
+          .values(ids.map(id => ({ incidentId: params.id, customerId: id, basis: 'Logs.', foundAt: '2026-11-23T08:00:00.000Z' })))
       })
       const [incident] = await context.database.reader().db.select().from(incidents).where(eq(incidents.id, params.id))
       if (!incident) throw new Error('it was opened')
@@ -182,7 +184,7 @@ describe('a warning', () => {
     expect(await checked()).toMatchObject({
       title: 'Incident 1: 22 customers not notified (22 overdue)',
       lines: [
-        'Hooli: the first notice was due on Nov 23, 09:00 UTC.',
+        'Hooli: the first notice was due on Nov 23, 09:00 UTC, before the customer was found affected; counted from then, it is due on Nov 24, 09:00 UTC.',
         ...names.slice(0, 19).map(name => expect.stringMatching(`^${name}: the first notice was due`)),
         'And 2 more.',
       ],

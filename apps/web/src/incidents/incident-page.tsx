@@ -11,6 +11,7 @@ import { ReviewTab } from '../reviews/review-tab.tsx'
 import { useMay } from '../session.ts'
 import { AssessmentSection } from './assessment.tsx'
 import { FactsSection } from './facts.tsx'
+import { KeyDatesSection } from './key-dates.tsx'
 import { NotesTab } from './notes-tab.tsx'
 import { RolesSection } from './roles.tsx'
 import { ScopeTab } from './scope-tab.tsx'
@@ -106,6 +107,7 @@ function IncidentView({ incident }: { incident: Incident }) {
             <RolesSection incident={incident} />
             <AssessmentSection incident={incident} />
             <FactsSection incident={incident} />
+            <KeyDatesSection incident={incident} />
           </Stack>
         </Grid.Col>
       </Grid>

@@ -13,3 +13,7 @@ export const lengthOf = ({ amount, unit }: { amount: number; unit: Unit }) =>
 /** A term in words: `5 business days (Berlin) from becoming aware`. */
 export const termText = (term: { start: Start; amount: number; unit: Unit; calendar: { name: string } | null }) =>
   `${lengthOf(term)}${term.calendar ? ` (${term.calendar.name})` : ''} from ${startLabels[term.start]}`
+
+/** The deadline after which a notice is late: that of the contract, or the one from being found where the former had passed before. */
+export const lastTimeOf = ({ found }: { found: { at: string; dueAt: string } | null }, dueAt: string) =>
+  found !== null && dueAt <= found.at ? found.dueAt : dueAt
