@@ -62,7 +62,7 @@ async function currentFact(reader: Reader, incidentId: string, kind: Kind): Prom
 /** States a key date of an incident, of which none of its kind was known. */
 export async function stateFact(tx: Tx, context: AppContext, effects: DeclarationEffects, caller: Caller, incidentId: string, input: Statement): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, incidentId)
-  if (await currentFact(tx, incidentId, input.kind)) throw conflict(`When the incident was ${wordsOf(input.kind)} is stated already. Correct it instead.`)
+  if (await currentFact(tx, incidentId, input.kind)) throw conflict(`The key date ${input.kind} is stated already. Correct it instead.`)
   await write(tx, effects, caller, incident, { ...input, reason: null }, undefined)
 }
 
@@ -92,8 +92,6 @@ function mustBeApproved(kind: Kind, at: Instant, { declaredAt }: IncidentRow, be
   const counted = before === undefined ? declaredAt : before.at
   return startsDeadlines(kind) && counted !== null && at > counted
 }
-
-const wordsOf = (kind: Kind) => (kind === 'aware' ? 'known to the organization' : kind === 'occurred' ? 'committed' : kind)
 
 async function write(
   tx: Tx,

@@ -2,7 +2,7 @@ import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Stack, Table, T
 import type { Incident } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
-import { fromLocalInput } from '../parts/local-time.ts'
+import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { Empty, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
@@ -76,6 +76,7 @@ function Affected(props: {
   onChange: (listed: { id: string; basis: string; foundAt?: string }[], onDone?: () => void) => void
 }) {
   const [isAdding, setIsAdding] = useState(false)
+  const [corrected, setCorrected] = useState<Listed>()
   const { listed, noun, onChange } = props
   const current = listed.map(({ id, basis, foundAt }) => ({ id, basis, ...(foundAt === undefined ? {} : { foundAt }) }))
   return (
@@ -104,7 +105,12 @@ function Affected(props: {
                   {each.basis}
                   {each.foundAt ? (
                     <Text size="sm" className="quiet" component="div">
-                      Found <Time at={each.foundAt} />
+                      Found <Time at={each.foundAt} />{' '}
+                      {props.canRespond ? (
+                        <Anchor component="button" size="sm" onClick={() => setCorrected(each)}>
+                          Correct
+                        </Anchor>
+                      ) : null}
                     </Text>
                   ) : null}
                 </Table.Td>
@@ -118,6 +124,20 @@ function Affected(props: {
           </Table.Tbody>
         </Table>
       )}
+      {corrected?.foundAt ? (
+        <FoundModal
+          name={corrected.name}
+          foundAt={corrected.foundAt}
+          isBusy={props.isBusy}
+          onClose={() => setCorrected(undefined)}
+          onSave={foundAt =>
+            onChange(
+              current.map(each => (each.id === corrected.id ? { ...each, foundAt } : each)),
+              () => setCorrected(undefined),
+            )
+          }
+        />
+      ) : null}
       {isAdding ? (
         <AddModal
           noun={noun}
@@ -130,6 +150,44 @@ function Affected(props: {
         />
       ) : null}
     </Section>
+  )
+}
+
+function FoundModal({
+  name,
+  foundAt,
+  isBusy,
+  onClose,
+  onSave,
+}: {
+  name: string
+  foundAt: string
+  isBusy: boolean
+  onClose: () => void
+  onSave: (foundAt: string) => void
+}) {
+  const [at, setAt] = useState(toLocalInput(new Date(foundAt)))
+  return (
+    <Modal opened onClose={onClose} title={`When ${name} was found affected`}>
+      <Stack>
+        <TextInput
+          label="Found affected"
+          description="In your time zone. Once the incident is declared it can be corrected to an earlier time only, because deadlines may be counted from it."
+          type="datetime-local"
+          value={at}
+          onChange={event => setAt(event.currentTarget.value)}
+          required
+        />
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button disabled={fromLocalInput(at) === ''} loading={isBusy} onClick={() => onSave(fromLocalInput(at))}>
+            Save
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
   )
 }
 
