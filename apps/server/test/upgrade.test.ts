@@ -150,6 +150,49 @@ describe('migrations', () => {
     })
   })
 
+  test('hours of contracts become terms from the declaration, and customers were found when the audit log first lists them', async () => {
+    await withDatabase(async (url, client) => {
+      const schema = migrationsOf('0020_exercises')
+      await migrate(drizzle(client), { migrationsFolder: schema })
+      await rm(schema, { recursive: true, force: true })
+      const id = (n: number) => `0193b5a0-0000-7000-8000-00000000000${n}`
+      const names = [1, 2, 3]
+      await client.query(
+        `insert into customers (id, name, region, terms, notice_hours, contacts) values ${names.map(n => `('${id(n)}', 'C${n}', 'EU', '', ${n * 24}, '[]')`)}`,
+      )
+      await client.query(
+        `insert into incidents (id, title, status, class, responsibility, data_touched, opened_at, is_restricted) values ('${id(9)}', 'T', 'suspected', 'suspected', 'us', '{}', '2026-11-20', false)`,
+      )
+      await client.query(`insert into incident_customers (incident_id, customer_id, basis) values ${names.map(n => `('${id(9)}', '${id(n)}', 'Logs.')`)}`)
+      await client.query(
+        `insert into obligations (id, incident_id, kind, customer_id, state, hours) values ('${id(4)}', '${id(9)}', 'initial', '${id(1)}', 'due', 24), ('${id(5)}', '${id(9)}', 'initial', '${id(2)}', 'pending', 48)`,
+      )
+      /** Entries of both versions: the first said before by IDs alone. */
+      const entries = [
+        ['2026-11-21', 1, [1, 2], { customerIds: [] }],
+        ['2026-11-22', 2, [2], { customers: [{ id: id(1) }, { id: id(2) }] }],
+        ['2026-11-23', 2, [1, 2], { customers: [{ id: id(2) }] }],
+      ] as const
+      for (const [n, [at, version, listed, before]] of entries.entries())
+        await client.query(
+          `insert into journal (id, at, actor_kind, actor_name, type, subject_kind, subject_id, within_id, version, data, is_demo, is_exercise, is_restricted, body_hash)
+          values ($1, $2, 'person', 'Ada', 'incident.customers-set', 'incident', $3::uuid::text, $3::uuid, $4, $5, false, false, false, '')`,
+          [id(n + 6), at, id(9), version, { customers: listed.map(one => ({ id: id(one), name: 'C', basis: 'Logs.' })), before }],
+        )
+      await migrateDatabase(url)
+      const rows = async (query: string) => (await client.query<Record<string, unknown>>(query)).rows.map(row => Object.values(row))
+      expect(await rows('select notice_start, notice_amount, notice_unit, calendar_id from customers order by id')).toEqual(
+        names.map(n => ['declared', n * 24, 'hours', null]),
+      )
+      expect(await rows("select to_char(found_at at time zone 'UTC', 'DD') from incident_customers order by customer_id"), 'the third is in no entry').toEqual([
+        ['23'],
+        ['21'],
+        ['20'],
+      ])
+      expect(await rows('select term from obligations order by id')).toEqual([[{ start: 'declared', amount: 24, unit: 'hours', calendar: null }], [null]])
+    })
+  })
+
   test('a database of a newer version is refused in one sentence, and so is one whose migrations were changed', async () => {
     await withDatabase(async (url, client) => {
       await migrateDatabase(url)

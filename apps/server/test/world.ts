@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type AlertInput, createClient, type Role, type Service, type Team } from '@tocsin/api'
+import { type AlertInput, createClient, type NoticeTermInput, type Role, type Service, type Team } from '@tocsin/api'
 import { differenceSentence } from '@tocsin/events/fold'
 import { eq } from 'drizzle-orm'
 import pg from 'pg'
@@ -208,10 +208,15 @@ export class World {
     return lead.call('saveService', { body: { name, securityTeamId: security.id, engineeringTeamId: engineeringTeam.id, pageFrom } })
   }
 
-  async customer(name: string, noticeHours = 72) {
+  async customer(name: string, amount = 72, term: Partial<z.input<typeof NoticeTermInput>> = {}) {
     const lead = await this.person('lead')
     return lead.call('saveCustomer', {
-      body: { name, region: 'EU', noticeHours, contacts: [{ name: 'Security', email: `security@${name.toLowerCase().replaceAll(' ', '-')}.test` }] },
+      body: {
+        name,
+        region: 'EU',
+        noticeTerm: { amount, ...term },
+        contacts: [{ name: 'Security', email: `security@${name.toLowerCase().replaceAll(' ', '-')}.test` }],
+      },
     })
   }
 

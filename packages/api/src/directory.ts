@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CustomerTerm, NoticeTermInput } from './calendars.ts'
 import { Email, Id, Line, Reference, Severity, UpdatedQuery, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
@@ -27,7 +28,7 @@ export const CustomerInput = z.object({
   name: Line(120),
   region: Line(60),
   terms: z.string().trim().max(4_000).default('').describe('Contract terms for security notifications, as free text'),
-  noticeHours: z.number().int().min(1).max(72, 'must be at most 72 hours').default(72),
+  noticeTerm: NoticeTermInput.default({ start: 'declared', amount: 72, unit: 'hours', calendarId: null }).describe('When the contract wants a first notice'),
   contacts: z
     .array(z.object({ name: Line(100), email: Email }))
     .min(1, 'must have at least one contact')
@@ -40,7 +41,7 @@ export const Customer = z
     name: z.string(),
     region: z.string(),
     terms: z.string(),
-    noticeHours: z.number(),
+    noticeTerm: CustomerTerm,
     contacts: z.array(z.object({ name: z.string(), email: z.string() })),
     services: z.array(Reference),
     isDemo: z.boolean(),
@@ -69,7 +70,7 @@ export const directoryRoutes = {
   customers: route({
     method: 'GET',
     path: '/api/v1/customers',
-    summary: 'List customers with their contacts and notification deadlines',
+    summary: 'List customers with their contacts and notification terms',
     access: atLeast('responder', 'catalog:read'),
     query: UpdatedQuery,
     reply: z.array(Customer),

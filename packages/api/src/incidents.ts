@@ -1,6 +1,22 @@
 import { z } from 'zod'
 import { Alert } from './alerts.ts'
-import { At, ChangingQuery, Day, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Statement, Text, Version } from './common.ts'
+import {
+  At,
+  ChangingQuery,
+  Day,
+  Id,
+  IdParams,
+  Instant,
+  IsExercise,
+  Line,
+  PageQuery,
+  pageOf,
+  Reference,
+  Responsibility,
+  Statement,
+  Text,
+  Version,
+} from './common.ts'
 import { atLeast, route } from './route.ts'
 
 /** The life of an incident (NIST SP 800-61: containment, eradication, recovery), in order. */
@@ -137,7 +153,7 @@ export const Incident = IncidentSummary.extend({
     .describe('Where one person did both of two acts that the segregation policy separates'),
   proposals: z.array(Proposal).describe('The latest 20 proposals that take a second person, newest first'),
   services: z.array(Reference.extend({ basis: z.string() })),
-  customers: z.array(Reference.extend({ basis: z.string() })),
+  customers: z.array(Reference.extend({ basis: z.string(), foundAt: At.describe('When it was found that the customer is affected') })),
   tasks: z.array(Task),
   notes: z.array(Note).describe('The latest notes, oldest first: at most 50, with at most 1 MB of HTML'),
   notesNext: z.string().nullable().describe('Cursor of the notes before these in GET /api/v1/incidents/{id}/notes; null if there are none'),
@@ -167,6 +183,13 @@ const Transition = z.object({ version: Version, reason: Reason })
 /** One bound wherever alerts are named. */
 const AlertIds = z.array(Id).max(500).default([])
 const Codename = Line(60).describe('What messages call the incident while it is restricted; one is chosen if omitted')
+const AffectedCustomer = z.object({
+  id: Id,
+  basis: Text(1_000),
+  foundAt: Instant.optional().describe(
+    'When it was found that the customer is affected; by default now for one that is added. Once the incident is declared it can be corrected to an earlier time only',
+  ),
+})
 const IdOrNumber = z.union([Id, z.string().regex(/^[1-9][0-9]{0,8}$/)], 'must be the ID or the number of an incident')
 
 export const incidentRoutes = {
@@ -339,10 +362,10 @@ export const incidentRoutes = {
   setAffectedCustomers: route({
     method: 'PUT',
     path: '/api/v1/incidents/{id}/customers',
-    summary: 'Set the affected customers, each with a reason',
+    summary: 'Set the affected customers, each with a reason and when it was found affected',
     access: atLeast('responder', 'incidents:write'),
     params: IdParams,
-    body: z.object({ version: Version, customers: z.array(z.object({ id: Id, basis: Text(1_000) })).max(2_000) }),
+    body: z.object({ version: Version, customers: z.array(AffectedCustomer).max(2_000) }),
     reply: Incident,
   }),
   declareIncident: route({

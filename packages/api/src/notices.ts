@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { NoticeTerm } from './calendars.ts'
 import { At, ChangingQuery, Day, Id, IdParams, Instant, pageOf, Reference, Text, Version } from './common.ts'
 import { messageStates } from './paging.ts'
 import { atLeast, route } from './route.ts'
@@ -30,6 +31,8 @@ export const Notice = z
   .meta({ id: 'Notice' })
 export type Notice = z.output<typeof Notice>
 
+const Timing = z.enum(['notified', 'notified-late', 'due', 'due-soon', 'overdue'])
+
 export const Obligation = z
   .object({
     id: Id,
@@ -39,9 +42,17 @@ export const Obligation = z
       .describe('What is owed: the first notice to a customer, an update that a notice announced, or the answer to which customers are affected'),
     customer: Reference.nullable().describe('Null for `scope`: no customer is listed'),
     state: z.enum(obligationStates).describe('`ended`: nothing is owed any more, for example because customers were listed'),
-    timing: z.enum(['notified', 'notified-late', 'due', 'due-soon', 'overdue']).nullable().describe('Deadline status; null until the incident is declared'),
+    timing: Timing.nullable().describe(
+      "Deadline status; null until the incident is declared. Where the contract's deadline had passed before the customer was found affected, it is counted from being found",
+    ),
+    contractTiming: Timing.nullable().describe('Deadline status by the contract, whenever the customer was found'),
+    term: NoticeTerm.nullable().describe('The term of the contract when the deadline started; null until then, and for an announced update'),
     startedAt: At.nullable(),
-    dueAt: At.nullable(),
+    dueAt: At.nullable().describe('By the contract'),
+    found: z
+      .object({ at: At, dueAt: At, timing: Timing })
+      .nullable()
+      .describe('When the customer was found affected, and the deadline if the same time is counted from then'),
     notifiedAt: At.nullable(),
     decision: z
       .object({

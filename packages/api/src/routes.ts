@@ -1,8 +1,10 @@
 import { accessRoutes } from './access.ts'
 import { alertRoutes } from './alerts.ts'
+import { calendarRoutes } from './calendars.ts'
 import { connectorRoutes } from './connectors.ts'
 import { detectionRoutes } from './detection.ts'
 import { directoryRoutes } from './directory.ts'
+import { factRoutes } from './facts.ts'
 import { incidentRoutes } from './incidents.ts'
 import { indicatorRoutes } from './indicators.ts'
 import { noticeRoutes } from './notices.ts'
@@ -21,6 +23,7 @@ export const routes = {
   ...systemRoutes,
   ...accessRoutes,
   ...directoryRoutes,
+  ...calendarRoutes,
   ...schedulingRoutes,
   ...policyRoutes,
   ...organizationRoutes,
@@ -30,6 +33,7 @@ export const routes = {
   ...incidentRoutes,
   ...proposalRoutes,
   ...segregationRoutes,
+  ...factRoutes,
   ...noticeRoutes,
   ...reviewRoutes,
   ...connectorRoutes,

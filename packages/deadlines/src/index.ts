@@ -1,12 +1,8 @@
-/** An instant: ISO 8601 in UTC with milliseconds, `2026-11-23T08:00:00.000Z`. Two of them compare as text. */
-export type Instant = string
+import { addHours, hourMs, type Instant } from './instants.ts'
 
-const hourMs = 3_600_000
-
-/** `instant` plus a number of elapsed hours (never wall-clock hours: the contract counts real time). */
-export function addHours(instant: Instant, hours: number): Instant {
-  return new Date(Date.parse(instant) + hours * hourMs).toISOString()
-}
+export { addHours, type Instant } from './instants.ts'
+export { type Calendar, defaultCalendar, dueAt, type Period } from './periods.ts'
+export { type Deadlines, deadlinesOf, lastTime, type NoticeTerm, type Start, type Starts, type StoredDeadlines, wasFoundTooLate } from './terms.ts'
 
 /** The clock of one obligation: when it runs, and when somebody is paged on the way to its end. */
 export interface Clock {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { event } from './event.ts'
-import { Count, Id, Role, Severity, TeamKind } from './vocabulary.ts'
+import { CalendarDays, Count, Id, NoticeStart, NoticeUnit, Role, Severity, TeamKind } from './vocabulary.ts'
 import { list } from './words.ts'
 
 const Team = z.strictObject({ name: z.string(), kind: TeamKind, memberIds: z.array(Id) })
@@ -9,9 +9,15 @@ const Customer = z.strictObject({
   name: z.string(),
   region: z.string(),
   terms: z.string(),
-  noticeHours: Count,
+  noticeTerm: z.strictObject({ start: NoticeStart, amount: Count, unit: NoticeUnit, calendarId: Id.nullable() }),
   contacts: z.array(z.strictObject({ name: z.string(), email: z.string() })),
   serviceIds: z.array(Id),
+})
+
+/** Version 1 had hours, which ran from the declaration. */
+const withTerm = ({ noticeHours, ...customer }: Readonly<Record<string, unknown>>) => ({
+  ...customer,
+  noticeTerm: { start: 'declared', amount: noticeHours, unit: 'hours', calendarId: null },
 })
 
 /** What was changed of a person. */
@@ -36,7 +42,7 @@ function personChanged({ name = 'a person', role, isActive, isExecutive, resetSe
   return changes.length === 0 ? `Changed ${name}` : `Changed ${name}: ${list(changes, '')}`
 }
 
-/** People, teams, services, customers. */
+/** People, teams, services, customers, calendars. */
 export const directoryEvents = [
   event({
     type: 'person.entered',
@@ -72,14 +78,47 @@ export const directoryEvents = [
     data: z.strictObject({ ...Service.shape, before: Service }),
     sentence: ({ data }) => `Changed service ${data.name}`,
   }),
-  event({ type: 'customer.added', version: 1, subject: 'customer', within: 'none', data: Customer, sentence: ({ data }) => `Added customer ${data.name}` }),
+  event({
+    type: 'customer.added',
+    version: 2,
+    subject: 'customer',
+    within: 'none',
+    data: Customer,
+    sentence: ({ data }) => `Added customer ${data.name}`,
+    upcasts: [withTerm],
+  }),
   event({
     type: 'customer.changed',
-    version: 1,
+    version: 2,
     subject: 'customer',
     within: 'none',
     data: z.strictObject({ ...Customer.shape, before: Customer }),
     sentence: ({ data }) => `Changed customer ${data.name}`,
+    upcasts: [({ before, ...data }) => ({ ...withTerm(data), before: withTerm(z.record(z.string(), z.unknown()).parse(before)) })],
+  }),
+  event({
+    type: 'calendar.added',
+    version: 1,
+    subject: 'calendar',
+    within: 'none',
+    data: CalendarDays,
+    sentence: ({ data }) => `Added calendar ${data.name}`,
+  }),
+  event({
+    type: 'calendar.changed',
+    version: 1,
+    subject: 'calendar',
+    within: 'none',
+    data: z.strictObject({ ...CalendarDays.shape, before: CalendarDays }),
+    sentence: ({ data }) => `Changed calendar ${data.name}`,
+  }),
+  event({
+    type: 'calendar.removed',
+    version: 1,
+    subject: 'calendar',
+    within: 'none',
+    data: z.strictObject({ name: z.string() }),
+    sentence: ({ data }) => `Removed calendar ${data.name}`,
   }),
   event({
     type: 'organization.applied',

@@ -26,9 +26,11 @@ describe('the types of entries', () => {
       customerVersion: 1,
       startedAt: '2026-11-25T10:02:56.342Z',
       dueAt: '2026-11-27T10:02:56.342Z',
-      hours: 48,
+      term: { start: 'declared', amount: 48, unit: 'hours', calendar: null },
+      foundAt: '2026-11-25T10:02:56.342Z',
+      foundDueAt: '2026-11-27T10:02:56.342Z',
     }
-    expect(readEvent('obligation.opened', 1, data)).toEqual(data)
+    expect(readEvent('obligation.opened', 2, data)).toEqual(data)
     for (const { type } of events) expect(versionOf(type)).toBeGreaterThanOrEqual(1)
   })
 
@@ -46,6 +48,21 @@ describe('the types of entries', () => {
 })
 
 describe('an older version', () => {
+  test('of what had hours alone counted them from the declaration', () => {
+    const term = { start: 'declared', amount: 24, unit: 'hours', calendar: null }
+    const customer = { name: 'Globex', region: 'EU', terms: '', contacts: [], serviceIds: [] }
+    const { calendar: _, ...noticeTerm } = { ...term, calendarId: null }
+    const changed = { ...customer, noticeHours: 24, before: { ...customer, noticeHours: 48 } }
+    expect(readEvent('customer.added', 1, { ...customer, noticeHours: 24 })).toEqual({ ...customer, noticeTerm })
+    expect(readEvent('customer.changed', 1, changed)).toEqual({ ...customer, noticeTerm, before: { ...customer, noticeTerm: { ...noticeTerm, amount: 48 } } })
+    const at = '2026-11-25T10:02:56.342Z'
+    const opened = { customer: 'Globex', customerId: id, customerVersion: 1, startedAt: at, dueAt: at }
+    expect(readEvent('obligation.opened', 1, { ...opened, hours: 24 })).toEqual({ ...opened, term, foundAt: null, foundDueAt: null })
+    const missed = { customer: 'Globex', customerId: id, dueAt: at, state: 'due' }
+    expect(readEvent('obligation.missed', 1, { ...missed, hours: 24 })).toEqual({ ...missed, term })
+    expect(readEvent('obligation.missed', 1, { ...missed, hours: null }), 'of an announced update').toEqual({ ...missed, term: null })
+  })
+
   const moved = event({
     type: 'box.moved',
     version: 3,
@@ -80,7 +97,10 @@ describe('the timeline', () => {
     ],
     [
       'obligation.opened',
-      { customer: 'Orchard Bank', customerId: id, customerVersion: 1, startedAt: '2026-11-26T10:02:56.342Z', dueAt: '2026-11-28T10:02:56.342Z', hours: 48 },
+      {
+        ...{ customer: 'Orchard Bank', customerId: id, customerVersion: 1, startedAt: '2026-11-26T10:02:56.342Z', dueAt: '2026-11-28T10:02:56.342Z' },
+        ...{ term: { start: 'declared', amount: 48, unit: 'hours', calendar: null }, foundAt: null, foundDueAt: null },
+      },
       'Notification deadline for Orchard Bank: Nov 28, 10:02 UTC (48 h)',
     ],
     [
@@ -90,6 +110,39 @@ describe('the timeline', () => {
         ...{ class: 'privacy-breach', definition: { version: 1, sha256: 'a'.repeat(64) }, customerIds: [] },
       },
       'Declared the incident as SEV1',
+    ],
+    [
+      'obligation.opened',
+      {
+        ...{ customer: 'Globex', customerId: id, customerVersion: 1, startedAt: '2026-11-25T08:00:00.000Z', dueAt: '2026-12-02T23:59:59.999Z' },
+        ...{ term: { start: 'aware', amount: 5, unit: 'business-days', calendar: null }, foundAt: null, foundDueAt: null },
+      },
+      'Notification deadline for Globex: Dec 2, 23:59 UTC (5 business days from becoming aware)',
+    ],
+    [
+      'obligation.opened',
+      {
+        ...{ customer: 'Globex', customerId: id, customerVersion: 1, startedAt: '2026-11-20T08:00:00.000Z', dueAt: '2026-11-23T08:00:00.000Z' },
+        term: { start: 'declared', amount: 72, unit: 'hours', calendar: null },
+        ...{ foundAt: '2026-11-26T10:00:00.000Z', foundDueAt: '2026-11-29T10:00:00.000Z' },
+      },
+      'Notification deadline for Globex had passed on Nov 23, 08:00 UTC (72 h), before it was found affected; from then on it ends Nov 29, 10:00 UTC',
+    ],
+    [
+      'obligation.moved',
+      {
+        ...{ customer: 'Globex', customerId: id, startedAt: '2026-11-24T08:00:00.000Z', dueAt: '2026-11-27T08:00:00.000Z', foundAt: null, foundDueAt: null },
+        before: { startedAt: '2026-11-25T08:00:00.000Z', dueAt: '2026-11-28T08:00:00.000Z', foundAt: null, foundDueAt: null },
+      },
+      'Notification deadline for Globex moved from Nov 28, 08:00 UTC to Nov 27, 08:00 UTC',
+    ],
+    [
+      'fact.corrected',
+      {
+        ...{ kind: 'aware', at: '2026-11-24T08:00:00.000Z', source: 'the on-call log', basis: 'x', reason: 'y' },
+        before: { id, at: '2026-11-25T08:00:00.000Z' },
+      },
+      'Corrected when the organization became aware of it from Nov 25, 08:00 UTC to Nov 24, 08:00 UTC, says the on-call log',
     ],
     ['page.acknowledged', { about: { kind: 'alert', id }, teamId: id, personId: id, afterSeconds: 200 }, 'Acknowledged the page after 3 min'],
     ['page.snoozed', { about: { kind: 'alert', id }, until: '2027-01-02T03:04:00.000Z' }, 'Snoozed the page until Jan 2, 2027, 03:04 UTC'],
@@ -166,7 +219,13 @@ describe('the timeline', () => {
     ['obligation.repaired', { what: 'missed deadline', count: 2 }, 'The auditor repaired 2 unrecorded missed deadlines'],
     [
       'obligation.missed',
-      { customer: 'Globex', customerId: id, dueAt: '2026-11-25T08:00:00.000Z', hours: 72, state: 'due' },
+      {
+        customer: 'Globex',
+        customerId: id,
+        dueAt: '2026-11-25T08:00:00.000Z',
+        term: { start: 'declared', amount: 72, unit: 'hours', calendar: null },
+        state: 'due',
+      },
       'Notification deadline for Globex missed: the notice was due Nov 25, 08:00 UTC',
     ],
     ['source.silent', { name: 'VPN', gapMinutes: 30, lastSeenAt: '2026-11-25T08:00:00.000Z' }, 'Log source VPN fell silent: no events since Nov 25, 08:00 UTC'],

@@ -16,6 +16,8 @@ export const Criteria = z.strictObject({
 })
 const Transition = z.strictObject({ from: Status, to: Status, reason: z.string() })
 const Affected = z.strictObject({ id: Id, name: z.string(), basis: z.string() })
+/** `foundAt`: when it was found that the customer is affected. Without one that is when it was listed first. */
+const AffectedCustomer = z.strictObject({ ...Affected.shape, foundAt: Instant.optional() })
 
 const Facts = z.strictObject({
   title: z.string().optional(),
@@ -32,7 +34,7 @@ const Facts = z.strictObject({
 const FactsChange = z.strictObject({ ...Facts.shape, reason: z.string().optional(), before: Facts })
 
 /** What a list of what is affected was before, with names and bases. Entries of version 1 had IDs alone. */
-const AffectedBefore = z.array(z.strictObject({ id: Id, name: z.string().nullable(), basis: z.string().nullable() }))
+const AffectedBefore = z.array(z.strictObject({ id: Id, name: z.string().nullable(), basis: z.string().nullable(), foundAt: Instant.optional() }))
 const withoutNames = (ids: unknown) =>
   z
     .array(Id)
@@ -40,17 +42,19 @@ const withoutNames = (ids: unknown) =>
     .map(id => ({ id, name: null, basis: null }))
 
 /** What a list of what is affected has more, less and otherwise than before; only a few of each are named. */
-function difference(after: readonly z.output<typeof Affected>[], before: z.output<typeof AffectedBefore>): string {
+function difference(after: readonly z.output<typeof AffectedCustomer>[], before: z.output<typeof AffectedBefore>): string {
   const now = new Map(after.map(each => [each.id, each]))
   const was = new Map(before.map(each => [each.id, each]))
   const added = after.filter(each => !was.has(each.id)).map(each => each.name)
   const gone = before.filter(each => !now.has(each.id))
   const names = gone.map(each => each.name).filter(name => name !== null)
   const changed = after.filter(each => (was.get(each.id)?.basis ?? each.basis) !== each.basis).map(each => each.name)
+  const found = after.filter(({ id, foundAt }) => foundAt !== (was.get(id)?.foundAt ?? foundAt)).map(each => each.name)
   const parts = [
     ...(added.length > 0 ? [`added ${few(added)}`] : []),
     ...(gone.length > 0 ? [`removed ${names.length === gone.length ? few(names) : gone.length}`] : []),
     ...(changed.length > 0 ? [`changed the basis of ${few(changed)}`] : []),
+    ...(found.length > 0 ? [`corrected when ${few(found)} ${found.length === 1 ? 'was' : 'were'} found`] : []),
   ]
   return parts.length > 0 ? parts.join('; ') : 'nothing differs'
 }
@@ -240,7 +244,7 @@ export const incidentEvents = [
     version: 2,
     subject: 'incident',
     within: 'incident',
-    data: z.strictObject({ customers: z.array(Affected), before: z.strictObject({ customers: AffectedBefore }) }),
+    data: z.strictObject({ customers: z.array(AffectedCustomer), before: z.strictObject({ customers: AffectedBefore }) }),
     sentence: ({ data }) => `Changed the affected customers: ${difference(data.customers, data.before.customers)}`,
     upcasts: [
       ({ before, ...data }) => ({ ...data, before: { customers: withoutNames(z.strictObject({ customerIds: z.unknown() }).parse(before).customerIds) } }),

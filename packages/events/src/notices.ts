@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { event } from './event.ts'
-import { Count, Day, Digest, Id, Instant } from './vocabulary.ts'
+import { Count, Day, Digest, hoursOfDeclaration, Id, Instant, NoticeTerm } from './vocabulary.ts'
 import { counted, when } from './words.ts'
 
 const NoticeText = z.strictObject({
@@ -39,6 +39,12 @@ const ended = {
   'stood-down': 'the incident was stood down',
 } as const
 
+const Deadlines = { startedAt: Instant, dueAt: Instant, foundAt: Instant.nullable(), foundDueAt: Instant.nullable() }
+const starts = { declared: '', found: ' from being found', aware: ' from becoming aware' } as const
+/** The time that a term gives: `72 h`, `5 business days from being found`. */
+const timeOf = ({ start, amount, unit }: z.output<typeof NoticeTerm>) =>
+  (unit === 'hours' ? `${amount} h` : counted(amount, unit === 'calendar-days' ? 'calendar day' : 'business day')) + starts[start]
+
 /** What the auditor of obligations repaired. */
 const audited = {
   obligation: 'missing notification obligation',
@@ -54,12 +60,31 @@ const audited = {
 export const noticeEvents = [
   event({
     type: 'obligation.opened',
+    version: 2,
+    subject: 'obligation',
+    within: 'incident',
+    /** `customerVersion`: of the customer's terms. The time from being found counts where the contract's deadline had passed before; entries of version 1 had none. */
+    data: z.strictObject({
+      ...{ customer: z.string(), customerId: Id, customerVersion: Count, term: NoticeTerm },
+      ...{ startedAt: Instant, dueAt: Instant, foundAt: Instant.nullable(), foundDueAt: Instant.nullable() },
+    }),
+    sentence: ({ data: { customer, term, dueAt, foundAt, foundDueAt }, at }) =>
+      foundAt !== null && foundDueAt !== null && dueAt <= foundAt
+        ? `Notification deadline for ${customer} had passed on ${when(dueAt, at)} (${timeOf(term)}), before it was found affected; from then on it ends ${when(foundDueAt, at)}`
+        : `Notification deadline for ${customer}: ${when(dueAt, at)} (${timeOf(term)})`,
+    upcasts: [({ hours, ...data }) => ({ ...data, term: hoursOfDeclaration(hours), foundAt: null, foundDueAt: null })],
+  }),
+  event({
+    type: 'obligation.moved',
     version: 1,
     subject: 'obligation',
     within: 'incident',
-    /** `customerVersion`: of the customer's terms, which say how many hours there are. */
-    data: z.strictObject({ customer: z.string(), customerId: Id, customerVersion: Count, startedAt: Instant, dueAt: Instant, hours: Count }),
-    sentence: ({ data, at }) => `Notification deadline for ${data.customer}: ${when(data.dueAt, at)} (${data.hours} h)`,
+    /** What its deadline is counted from was corrected: when the organization became aware, or when the customer was found. */
+    data: z.strictObject({ ...{ customer: z.string(), customerId: Id }, ...Deadlines, before: z.strictObject(Deadlines) }),
+    sentence: ({ data: { customer, before, ...data }, at }) =>
+      data.dueAt === before.dueAt
+        ? `Deadline for ${customer} from being found moved from ${when(before.foundDueAt ?? before.dueAt, at)} to ${when(data.foundDueAt ?? data.dueAt, at)}`
+        : `Notification deadline for ${customer} moved from ${when(before.dueAt, at)} to ${when(data.dueAt, at)}`,
   }),
   event({
     type: 'obligation.warned',
@@ -86,17 +111,19 @@ export const noticeEvents = [
     version: 1,
     subject: 'obligation',
     within: 'incident',
-    data: z.strictObject({ customer: z.string(), notifiedAt: Instant, dueAt: Instant.nullable(), isInTime: z.boolean() }),
-    sentence: ({ data }) => `${data.customer} notified ${data.isInTime ? 'on time' : 'late'}`,
+    /** `foundDueAt`: where the contract's deadline had passed before the customer was found, and `isInTime` is by this one. */
+    data: z.strictObject({ customer: z.string(), notifiedAt: Instant, dueAt: Instant.nullable(), isInTime: z.boolean(), foundDueAt: Instant.optional() }),
+    sentence: ({ data }) =>
+      `${data.customer} notified ${data.isInTime ? 'on time' : 'late'}${data.foundDueAt === undefined ? '' : ", counted from being found; the contract's deadline had passed before that"}`,
   }),
   event({
     type: 'obligation.missed',
-    version: 1,
+    version: 2,
     subject: 'obligation',
     within: 'incident',
     /** The deadline passed without a notice. A deferral does not move it: `state` says whether one explains the delay. */
     data: z.strictObject({
-      ...{ customer: z.string(), customerId: Id.nullable(), dueAt: Instant, hours: Count.nullable(), state: z.enum(['due', 'deferred']) },
+      ...{ customer: z.string(), customerId: Id.nullable(), dueAt: Instant, term: NoticeTerm.nullable(), state: z.enum(['due', 'deferred']) },
       kind: ObligationKind.optional(),
     }),
     sentence: ({ data, at }) => {
@@ -106,6 +133,7 @@ export const noticeEvents = [
       if (data.kind === 'update') return `Announced update to ${data.customer} not sent in time: it was ${due}${deferred ? '; it is deferred' : ''}`
       return `Notification deadline for ${data.customer} missed: the notice was ${due}${deferred ? '; the notice is deferred' : ''}`
     },
+    upcasts: [({ hours, ...data }) => ({ ...data, term: hours === null ? null : hoursOfDeclaration(hours) })],
   }),
   event({
     type: 'obligation.promised',

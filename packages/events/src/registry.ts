@@ -4,6 +4,7 @@ import { alertEvents } from './alerts.ts'
 import { detectEvents } from './detect.ts'
 import { directoryEvents } from './directory.ts'
 import { type Line, UnreadableEvent } from './event.ts'
+import { factEvents } from './facts.ts'
 import { incidentEvents } from './incidents.ts'
 import { noticeEvents } from './notices.ts'
 import { pagingEvents } from './paging.ts'
@@ -19,6 +20,7 @@ export const events = [
   ...incidentEvents,
   ...proposalEvents,
   ...segregationEvents,
+  ...factEvents,
   ...pagingEvents,
   ...schedulingEvents,
   ...accessEvents,

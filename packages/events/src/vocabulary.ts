@@ -26,5 +26,13 @@ export const Named = z.strictObject({ id: Id, name: z.string() })
 export const Basis = z.strictObject({ version: z.number().int(), sha256: Digest })
 
 export const Restriction = z.strictObject({ days: z.array(z.string()).optional(), from: z.string(), until: z.string() })
+export const NoticeStart = z.enum(['declared', 'found', 'aware'])
+export const NoticeUnit = z.enum(['hours', 'calendar-days', 'business-days'])
+export const CalendarDays = z.strictObject({ name: z.string(), timeZone: z.string(), workdays: z.array(z.string()), holidays: z.array(Day) })
+/** The time that a contract gives, with the calendar that its days are counted by: whoever reads it can count the deadline again. */
+export const NoticeTerm = z.strictObject({ start: NoticeStart, amount: Count, unit: NoticeUnit, calendar: CalendarDays.nullable() })
+/** What versions before terms had: hours from the declaration. */
+export const hoursOfDeclaration = (hours: unknown) => ({ start: 'declared', amount: hours, unit: 'hours', calendar: null })
+
 /** Hours on the clock of a time zone. */
 export const ZonedHours = z.strictObject({ timeZone: z.string(), hours: z.array(Restriction) })

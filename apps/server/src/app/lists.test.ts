@@ -29,7 +29,7 @@ async function fill(world: World, teamId: string, ownerId: string): Promise<{ in
       },
       ...{ declaredAt: tx.now, isRestricted: false, dataTouched: { customerData: 'no' as const, personalData: 'no' as const, description: '' } },
     })
-    const listed = all.map(n => ({ id: newId(), name: `Customer ${n}`, region: 'EU', terms: '', noticeHours: 72, contacts: [] }))
+    const listed = all.map(n => ({ id: newId(), name: `Customer ${n}`, region: 'EU', terms: '', contacts: [] }))
     await tx.db.insert(customers).values(listed)
     await tx.db.insert(obligations).values(
       listed.map(({ id }, n) => ({

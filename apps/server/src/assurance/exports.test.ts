@@ -25,7 +25,7 @@ const evil = '<script>alert(1)</script> & "quotes"'
 async function incidentIn(world: World, isRestricted = false) {
   const lead = await world.person('lead')
   const customer = await lead.call('saveCustomer', {
-    body: { name: `Globex ${evil}`, region: 'EU', noticeHours: 72, contacts: [{ name: 'Security', email: 'security@globex.test' }] },
+    body: { name: `Globex ${evil}`, region: 'EU', contacts: [{ name: 'Security', email: 'security@globex.test' }] },
   })
   const opened = await lead.call('openIncident', { body: { title: `Records ${evil}`, reason: `Seen ${evil}`, isRestricted } })
   const params = { id: opened.id }
@@ -98,7 +98,7 @@ describe.concurrent('the export of an incident', () => {
     const version = async () => (await lead.call('incident', { params })).version
     for (let from = 500; from < many; from += 500)
       await lead.call('makeParent', { params, body: { version: await version(), reason: 'One attack.', alertIds: sent.slice(from, from + 500) } })
-    const listed = Array.from({ length: many }, (_, n) => ({ id: newId(), name: `Customer ${n}`, region: 'EU', terms: '', noticeHours: 72, contacts: [] }))
+    const listed = Array.from({ length: many }, (_, n) => ({ id: newId(), name: `Customer ${n}`, region: 'EU', terms: '', contacts: [] }))
     await world.server.context.database.transaction(tx => tx.db.insert(customers).values(listed))
     const affected = listed.map(({ id }) => ({ id, basis: 'In the log.' }))
     await lead.call('setAffectedCustomers', { params, body: { version: await version(), customers: affected } })

@@ -41,6 +41,7 @@ time{white-space:nowrap;font-variant-numeric:tabular-nums}
 ${alteredSection(record.altered)}${foreignSection(record.foreign)}<h2>Details</h2><table>${facts.map(([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${value}</td></tr>`).join('')}</table>
 ${incident.summary ? `<h2>Summary</h2>${renderMarkdown(incident.summary)}` : ''}
 <h2>Affected services and customers</h2>${listed([...incident.services.map(each => ({ kind: 'Service', ...each })), ...incident.customers.map(each => ({ kind: 'Customer', ...each }))])}
+<h2>Key dates</h2>${keyDates(record.facts)}
 <h2>Timeline</h2><table>${incident.timeline.map(entry => `<tr><td>${instant(entry.at)}</td><td>${text(entry.by)}</td><td>${written(entry.sentence)}${entry.reason ? `<br>${lines(entry.reason)}` : ''}</td></tr>`).join('')}</table>
 <h2>Tasks</h2>${incident.tasks.length === 0 ? '<p class="quiet">None.</p>' : `<table>${incident.tasks.map(task => `<tr><td>${task.doneAt ? 'done' : 'open'}</td><td>${written(task.title)}</td><td>${text(task.assignee?.name ?? '')}</td></tr>`).join('')}</table>`}
 <h2>Observables</h2>${observed(unique(incident.alerts.flatMap(({ observables }) => observables)))}
@@ -90,6 +91,20 @@ function foreignSection(foreign: readonly ForeignEntry[]): string {
   return `<h2>Entries that Tocsin did not write</h2><p>Somebody can write to the database. These entries count for nothing:</p><ul>${foreign.map(each => `<li>${text(foreignSentence(each))}</li>`).join('')}</ul>`
 }
 
+/** The key dates with all their versions, the newest first. */
+function keyDates(facts: IncidentRecord['facts']): string {
+  if (facts.length === 0) return '<p class="quiet">None.</p>'
+  const rows = facts.map(({ kind, state, at, source, basis, reason, recordedBy, recordedAt, decidedBy }) => {
+    const decided = decidedBy === null ? '' : `, ${state === 'rejected' ? 'rejected' : 'approved'} by ${text(decidedBy.name)}`
+    return `<tr><td>${kind}${state === 'current' ? '' : ` (${state})`}</td><td>${instant(at)}</td><td>${written(source)}: ${lines(basis)}${reason === null ? '' : `<br>Corrected: ${lines(reason)}`}<br><span class="quiet">Recorded by ${text(recordedBy.name)}, ${instant(recordedAt)}${decided}</span></td></tr>`
+  })
+  return `<table>${rows.join('')}</table>`
+}
+
+/** The deadline counted from being found affected, where there is one. */
+const fromFound = ({ found }: IncidentRecord['obligations'][number]) =>
+  found === null ? '' : `; found affected ${instant(found.at)}, counted from then due ${instant(found.dueAt)}`
+
 /** Whom something is owed to, and what. */
 const owed = ({ kind, customer }: IncidentRecord['obligations'][number]) =>
   customer === null ? 'List of affected customers' : kind === 'update' ? `${customer.name}, announced update` : customer.name
@@ -111,7 +126,7 @@ function obligationsSection(obligations: IncidentRecord['obligations']): string 
         notice =>
           `<p><strong>${notice.kind === 'update' ? 'Update' : 'Notice'}</strong>, by ${text(notice.author.name)}, approved by ${text(notice.approvedBy ?? 'nobody')}.</p><p>${lines(notice.nature)}</p><p>${lines(notice.userImpact)}</p><p>${lines(notice.mitigation)}</p>`,
       )
-      return `<div class="note"><p><strong>${text(owed(obligation))}</strong>: ${obligation.state}; started ${instant(obligation.startedAt)}, due ${instant(obligation.dueAt)}, notified ${instant(obligation.notifiedAt)}</p>${decision}${notices.join('')}${sent.length > 0 ? `<table>${sent.join('')}</table>` : ''}</div>`
+      return `<div class="note"><p><strong>${text(owed(obligation))}</strong>: ${obligation.state}; started ${instant(obligation.startedAt)}, due ${instant(obligation.dueAt)}${fromFound(obligation)}, notified ${instant(obligation.notifiedAt)}</p>${decision}${notices.join('')}${sent.length > 0 ? `<table>${sent.join('')}</table>` : ''}</div>`
     })
     .join('')
 }

@@ -1,6 +1,6 @@
 import { differenceSentence } from '@tocsin/events/fold'
 import type { AppContext, Caller } from '../access/index.ts'
-import { allNotes, type ClosingConditions, readIncident, wholeTimeline } from '../incidents/index.ts'
+import { allNotes, type ClosingConditions, listFacts, readIncident, wholeTimeline } from '../incidents/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { obligationsOf } from '../notices/index.ts'
 import { readReviewOf } from '../reviews/index.ts'
@@ -16,12 +16,13 @@ export async function readRecord(reader: Tx, context: AppContext, conditions: Cl
     ...{ ...read, notes: await allNotes(reader, caller, id), notesNext: null },
     ...{ timeline: await wholeTimeline(reader, context, caller, id, read.alerts), timelineNext: null },
   }
+  const facts = await listFacts(reader, id)
   const obligations = await obligationsOf(reader, context, caller, id)
   const review = await readReviewOf(reader, context, caller, id)
   const { records, differences } = await compareIncident(reader, id)
   const altered = differences.map(differenceSentence)
   const isParentHidden = incident.parent === null && records.some(({ fields }) => fields.parentId)
   const shown = isParentHidden ? records.map(({ fields: { parentId: _, ...fields }, ...record }) => ({ ...record, fields })) : records
-  return { exportedAt: reader.now, exportedBy: caller.actor.name, incident, obligations, review, records: shown, altered, differences }
+  return { exportedAt: reader.now, exportedBy: caller.actor.name, incident, facts, obligations, review, records: shown, altered, differences }
 }
 export type IncidentRecord = Omit<Awaited<ReturnType<typeof readRecord>>, 'differences'>

@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { tocsin } from '../../../../packages/cli/test/tocsin.ts'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
-import { incidents, notes, tasks } from '../incidents/tables.ts'
+import { incidentFacts, incidents, notes, tasks } from '../incidents/tables.ts'
 import { record } from '../journal/index.ts'
 import { holdSnapshot } from '../kernel/database.ts'
 import { notices, obligations } from '../notices/tables.ts'
@@ -56,6 +56,11 @@ async function lived(world: World) {
   const customers = []
   for (const name of ['Globex', 'Initech']) customers.push({ id: (await world.customer(name)).id, basis: 'Logs.' })
   await lead.call('setAffectedCustomers', await versioned({ customers }))
+  const statement = { source: 'The on-call log', basis: 'First note.' }
+  const [aware] = await lead.call('stateFact', { params, body: { ...statement, kind: 'aware', at: '2026-11-22T08:00:00.000Z' } })
+  const correction = { ...statement, at: '2026-11-22T09:00:00.000Z', reason }
+  const [later] = await lead.call('correctFact', { params: { id, factId: aware?.id ?? '' }, body: correction })
+  await other.call('approveFact', { params: { id, factId: later?.id ?? '' } })
   await other.call('declareIncident', await versioned({ reason }))
   await lead.call('addNote', { params, body: { markdown: 'A note.' } })
   const { tasks: added } = await lead.call('addTask', { params, body: { title: 'Cut it off', isBusinessImpacting: true, dueOn: '2026-11-24' } })
@@ -122,13 +127,25 @@ const special: Readonly<Record<string, SQL>> = {
   'incident.parentId': sql`gen_random_uuid()`,
   'obligation.state': sql`case when state = 'due' then 'notified' else 'due' end`,
   'obligation.kind': sql`'update'`,
+  'obligation.term': sql`term || '{"amount": 1}'`,
+  'fact.kind': sql`'contained'`,
+  'fact.state': sql`'rejected'`,
   'obligation.promisedById': sql`gen_random_uuid()`,
   'review.state': sql`'draft'`,
   'review.findings': sql`'[]'`,
   'follow-up.state': sql`'done'`,
 }
 
-const tables = { incident: incidents, task: tasks, note: notes, obligation: obligations, notice: notices, review: reviews, 'follow-up': followUps }
+const tables = {
+  incident: incidents,
+  fact: incidentFacts,
+  task: tasks,
+  note: notes,
+  obligation: obligations,
+  notice: notices,
+  review: reviews,
+  'follow-up': followUps,
+}
 /** What no entry tells, such as when a clock is looked at next, and columns that say where a record belongs: moved, it is a stranger to both. */
 const uncompared = new Set(['id', 'version', 'incidentId', 'reviewId', 'obligationId', 'customerId', 'nextCheckAt', 'pagedAt'])
 
@@ -160,6 +177,8 @@ describe('the rows of an incident that everything happened to', () => {
     for (const [statement, kind, field] of [
       [sql`delete from ${followUps}`, 'follow-up', null],
       [sql`delete from notes`, 'note', null],
+      [sql`delete from incident_facts where state = 'superseded'`, 'fact', null],
+      [sql`update incident_customers set found_at = found_at + interval '1 day'`, 'incident', 'customers'],
       [sql`delete from messages where purpose = 'notice'`, 'notice', 'to'],
       [sql`delete from incident_customers`, 'incident', 'customers'],
       [sql`delete from incident_members`, 'incident', 'memberIds'],
@@ -437,7 +456,7 @@ describe('an approval', () => {
     const { lead, other, params: incident, notice, customer, mails } = await drafted(world)
     const administrator = await world.person('administrator')
     const contacts = async (version: number, name: string, email: string) =>
-      lead.call('saveCustomer', { body: { id: customer.id, version, name: 'Globex', region: 'EU', noticeHours: 72, contacts: [{ name, email }] } })
+      lead.call('saveCustomer', { body: { id: customer.id, version, name: 'Globex', region: 'EU', contacts: [{ name, email }] } })
     const approveAnew = async () => {
       const { params, body } = await notice()
       if (body.version > 1) await lead.call('changeNotice', { params, body: { ...content, ...body } })

@@ -63,8 +63,13 @@ export async function loadDemo(tx: Tx, context: AppContext, caller: Caller): Pro
     const saved = await saveService(tx, caller, { ...service, securityTeamId: security.id, engineeringTeamId: engineering.id }, true)
     serviceIds.set(service.name, saved.id)
   }
-  for (const { services: used, ...customer } of demoCustomers)
-    await saveCustomer(tx, caller, { ...customer, serviceIds: used.map(name => serviceIds.get(name) ?? '') }, true)
+  for (const { services: used, noticeHours: amount, ...customer } of demoCustomers)
+    await saveCustomer(
+      tx,
+      caller,
+      { ...customer, noticeTerm: { start: 'declared', amount, unit: 'hours', calendarId: null }, serviceIds: used.map(name => serviceIds.get(name) ?? '') },
+      true,
+    )
   const { key } = await createIntegration(
     tx,
     context.messenger.origin,

@@ -8,7 +8,7 @@ import { holdLock, type Reader, type Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { isNameTaken } from '../kernel/names.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
-import { customerServices, customers, services } from './tables.ts'
+import { calendars, customerServices, customers, services } from './tables.ts'
 
 type Input = z.output<typeof CustomerInput> & { id?: string | undefined; version?: number | undefined }
 
@@ -16,8 +16,9 @@ type Input = z.output<typeof CustomerInput> & { id?: string | undefined; version
 export async function listCustomers(reader: Reader, ids?: readonly string[]): Promise<Customer[]> {
   if (ids?.length === 0) return []
   const rows = await reader.db
-    .select()
+    .select({ customer: customers, calendar: { id: calendars.id, name: calendars.name } })
     .from(customers)
+    .leftJoin(calendars, eq(calendars.id, customers.calendarId))
     .where(ids ? inArray(customers.id, [...ids]) : undefined)
     .orderBy(asc(customers.name))
   const used = await reader.db
@@ -27,17 +28,28 @@ export async function listCustomers(reader: Reader, ids?: readonly string[]): Pr
     .where(ids ? inArray(customerServices.customerId, [...ids]) : undefined)
     .orderBy(asc(services.name))
   const byCustomer = Map.groupBy(used, use => use.customerId)
-  return rows.map(customer => ({ ...customer, services: (byCustomer.get(customer.id) ?? []).map(({ id, name }) => ({ id, name })) }))
+  return rows.map(({ customer: { noticeStart: start, noticeAmount: amount, noticeUnit: unit, calendarId: _, ...customer }, calendar }) => ({
+    ...customer,
+    noticeTerm: { start, amount, unit, calendar },
+    services: (byCustomer.get(customer.id) ?? []).map(({ id, name }) => ({ id, name })),
+  }))
 }
 
-const termsOf = ({ name, region, terms, noticeHours, contacts, services: used }: Customer) => ({
-  ...{ name, region, terms, noticeHours, contacts },
+const termsOf = ({ name, region, terms, noticeTerm: { calendar, ...term }, contacts, services: used }: Customer) => ({
+  ...{ name, region, terms, noticeTerm: { ...term, calendarId: calendar?.id ?? null }, contacts },
   serviceIds: used.map(service => service.id),
 })
 
 /** True when both say the same; the order of services means nothing. */
 const isSame = (a: ReturnType<typeof termsOf>, b: ReturnType<typeof termsOf>) =>
   isDeepStrictEqual({ ...a, serviceIds: a.serviceIds.toSorted() }, { ...b, serviceIds: b.serviceIds.toSorted() })
+
+/** @throws AppProblem invalid where there is no such calendar */
+async function assertCalendar(reader: Reader, id: string | null): Promise<void> {
+  if (id === null) return
+  const found = await reader.db.select({ id: calendars.id }).from(calendars).where(eq(calendars.id, id))
+  if (found.length === 0) throw invalid('noticeTerm.calendarId', 'must be the ID of an existing calendar, or null for Monday to Friday in UTC')
+}
 
 /** Adds a customer, or changes the one whose id and version are given. Saving it as it is changes nothing. */
 export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo = false): Promise<Customer> {
@@ -47,8 +59,13 @@ export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo 
   const serviceIds = [...new Set(input.serviceIds)]
   const known = serviceIds.length === 0 ? [] : await tx.db.select({ id: services.id }).from(services).where(inArray(services.id, serviceIds))
   if (known.length !== serviceIds.length) throw invalid('serviceIds', 'must be services in the catalog')
-  const values = { name: input.name, region: input.region, terms: input.terms, noticeHours: input.noticeHours, contacts: input.contacts }
-  const data = { ...values, serviceIds }
+  const { name, region, terms, noticeTerm, contacts } = input
+  await assertCalendar(tx, noticeTerm.calendarId)
+  const data = { name, region, terms, noticeTerm, contacts, serviceIds }
+  const values = {
+    ...{ name, region, terms, contacts },
+    ...{ noticeStart: noticeTerm.start, noticeAmount: noticeTerm.amount, noticeUnit: noticeTerm.unit, calendarId: noticeTerm.calendarId },
+  }
   const [before] = input.id === undefined ? [] : await listCustomers(tx, [id])
   if (input.id === undefined) {
     await tx.db.insert(customers).values({ ...values, id, isDemo })

@@ -1,13 +1,14 @@
-import { accessRoutes, directoryRoutes as routes } from '@tocsin/api'
+import { accessRoutes, calendarRoutes, directoryRoutes as routes } from '@tocsin/api'
 import { type AppContext, type Bindings, command, query } from '../access/index.ts'
 import { onlyChanged } from '../journal/index.ts'
+import { listCalendars, removeCalendar, saveCalendar } from './calendars.ts'
 import { listCustomers, saveCustomer } from './customers.ts'
 import { listServices, saveService } from './services.ts'
 import { leaveTeams, listTeams, saveTeam } from './teams.ts'
 
 export { listCustomers, saveCustomer } from './customers.ts'
 export { knownServices, listServices, saveService } from './services.ts'
-export { customers, services, teamMembers, teams } from './tables.ts'
+export { calendars, customers, services, teamMembers, teams } from './tables.ts'
 export { assertSameTeam, firstSecurityTeam, listTeams, saveTeam } from './teams.ts'
 
 export function openDirectory(context: AppContext): Bindings {
@@ -19,5 +20,8 @@ export function openDirectory(context: AppContext): Bindings {
     command(routes.saveService, (tx, { caller, body }) => saveService(tx, caller, body)),
     query(routes.customers, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listCustomers(reader), updatedSince)),
     command(routes.saveCustomer, (tx, { caller, body }) => saveCustomer(tx, caller, body)),
+    query(calendarRoutes.calendars, reader => listCalendars(reader)),
+    command(calendarRoutes.saveCalendar, (tx, { caller, body }) => saveCalendar(tx, caller, body)),
+    command(calendarRoutes.removeCalendar, (tx, { caller, params }) => removeCalendar(tx, caller, params.id)),
   ]
 }

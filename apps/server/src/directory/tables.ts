@@ -1,4 +1,4 @@
-import { severities } from '@tocsin/api'
+import { noticeStarts, noticeUnits, severities, weekdays } from '@tocsin/api'
 import { boolean, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { people } from '../access/tables.ts'
@@ -23,6 +23,20 @@ export const services = table(
   self => [uniqueIndex('services_name').on(self.name)],
 )
 
+/** Which days people work: what contracts in business days count by. */
+export const calendars = table(
+  'calendars',
+  {
+    id: id(),
+    name: text('name').notNull(),
+    timeZone: text('time_zone').notNull(),
+    workdays: json('workdays', z.array(z.enum(weekdays))).notNull(),
+    holidays: json('holidays', z.array(z.string())).notNull(),
+    version: integer('version').notNull().default(1),
+  },
+  self => [uniqueIndex('calendars_name').on(self.name)],
+)
+
 export const customers = table(
   'customers',
   {
@@ -30,7 +44,11 @@ export const customers = table(
     name: text('name').notNull(),
     region: text('region').notNull(),
     terms: text('terms').notNull(),
-    noticeHours: integer('notice_hours').notNull(),
+    noticeStart: choice('notice_start', noticeStarts).notNull().default('declared'),
+    noticeAmount: integer('notice_amount').notNull().default(72),
+    noticeUnit: choice('notice_unit', noticeUnits).notNull().default('hours'),
+    /** Of a period in days; null for the default: Monday to Friday in UTC, without holidays. */
+    calendarId: uuid('calendar_id').references(() => calendars.id),
     /** A customer whose contacts cannot be read is still owed its notifications. */
     contacts: json('contacts', z.array(z.object({ name: z.string(), email: z.string() })), []).notNull(),
     version: integer('version').notNull().default(1),

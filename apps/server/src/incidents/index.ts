@@ -1,10 +1,12 @@
-import { proposalRoutes, incidentRoutes as routes, segregationRoutes } from '@tocsin/api'
+import { factRoutes, proposalRoutes, incidentRoutes as routes, segregationRoutes } from '@tocsin/api'
 import { and, eq, or, sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
 import { services, teams } from '../directory/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
+import { setAffectedCustomers } from './affected-customers.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
+import { approveFact, correctFact, listFacts, readFacts, rejectFact, stateFact } from './dated-facts.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
 import { defineVisibility } from './incident.ts'
 import { alertTypes, extendMonitoring, watchMonitored } from './monitoring.ts'
@@ -15,7 +17,7 @@ import { escalateAlert, moveAlert, openIncident } from './open.ts'
 import { makeParent } from './parent.ts'
 import { approveProposal, propose, rejectProposal, withdrawProposal } from './proposals.ts'
 import { listIncidents, readIncident } from './read.ts'
-import { leaveLeads, setAffectedCustomers, setAffectedServices } from './scope.ts'
+import { leaveLeads, setAffectedServices } from './scope.ts'
 import { readPolicy, reviewException, setPolicy, unseenActs, verifyRecovery } from './segregation.ts'
 import { incidentServices } from './tables.ts'
 import { remindOfTasks, scheduleTaskReminders, taskReminderJob } from './task-reminders.ts'
@@ -33,6 +35,7 @@ import {
 } from './transitions.ts'
 import { defineWorkload } from './workload.ts'
 
+export { awareAt, listFacts } from './dated-facts.ts'
 export { assertNoSuspects, findIncident, type IncidentRow, isExecutiveSponsor, lockOpenIncident } from './incident.ts'
 export { renderMarkdown } from './markdown.ts'
 export { allNotes } from './notes.ts'
@@ -96,6 +99,10 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
   const after = async (tx: Tx, caller: Caller, id: string, change: Promise<void>) => {
     await change
     return read(tx, caller, id)
+  }
+  const withFacts = async (tx: Tx, id: string, change: Promise<void>) => {
+    await change
+    return listFacts(tx, id)
   }
   return [
     query(routes.incidents, (reader, { caller, query }) => listIncidents(reader, context, caller, query)),
@@ -180,6 +187,17 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.addNote, (tx, { caller, params, body }) => after(tx, caller, params.id, addNote(tx, context, caller, params.id, body.markdown))),
     command(routes.changeNote, (tx, { caller, params, body }) => after(tx, caller, params.id, changeNote(tx, context, caller, params.id, params.noteId, body))),
     query(routes.myTasks, (reader, { caller, query }) => listMyTasks(reader, context, caller, caller.personId, query)),
+    command(factRoutes.incidentFacts, async (tx, { caller, params }) => {
+      const facts = await readFacts(tx, context, caller, params.id)
+      await recordRestrictedRead(tx, context, caller, params.id)
+      return facts
+    }),
+    command(factRoutes.stateFact, (tx, { caller, params, body }) => withFacts(tx, params.id, stateFact(tx, context, effects, caller, params.id, body))),
+    command(factRoutes.correctFact, (tx, { caller, params, body }) =>
+      withFacts(tx, params.id, correctFact(tx, context, effects, caller, params.id, params.factId, body)),
+    ),
+    command(factRoutes.approveFact, (tx, { caller, params }) => withFacts(tx, params.id, approveFact(tx, context, effects, caller, params.id, params.factId))),
+    command(factRoutes.rejectFact, (tx, { caller, params }) => withFacts(tx, params.id, rejectFact(tx, context, caller, params.id, params.factId))),
     query(routes.classDefinitions, reader => listClassDefinitions(reader)),
     command(routes.defineClass, (tx, { caller, params, body }) => defineClass(tx, caller, params.class, body)),
   ]

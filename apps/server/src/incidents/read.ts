@@ -96,7 +96,7 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
     .where(eq(incidentServices.incidentId, id))
     .orderBy(asc(services.name))
   const affectedCustomers = await reader.db
-    .select({ id: customers.id, name: customers.name, basis: incidentCustomers.basis })
+    .select({ id: customers.id, name: customers.name, basis: incidentCustomers.basis, foundAt: incidentCustomers.foundAt })
     .from(incidentCustomers)
     .innerJoin(customers, eq(customers.id, incidentCustomers.customerId))
     .where(eq(incidentCustomers.incidentId, id))

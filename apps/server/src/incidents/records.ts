@@ -2,7 +2,7 @@ import type { StoredRecord } from '@tocsin/events/fold'
 import { inArray } from 'drizzle-orm'
 import type { Reader } from '../kernel/database.ts'
 import type { IncidentRow } from './incident.ts'
-import { incidentCustomers, incidentMembers, incidentServices, incidentSuspects, incidents, notes, proposals, tasks } from './tables.ts'
+import { incidentCustomers, incidentFacts, incidentMembers, incidentServices, incidentSuspects, incidents, notes, proposals, tasks } from './tables.ts'
 
 export type TaskRow = typeof tasks.$inferSelect
 
@@ -18,6 +18,11 @@ export function proposalRecord({ id, incidentId: _, ...fields }: typeof proposal
   return { kind: 'proposal', id, fields }
 }
 
+/** A key date as the fold of its entries tells it. */
+export function factRecord({ id, incidentId: _, ...fields }: typeof incidentFacts.$inferSelect): StoredRecord {
+  return { kind: 'fact', id, fields }
+}
+
 function incidentRecord(
   { id, version: _, ...row }: IncidentRow,
   lists: { memberIds: string[]; suspectIds: string[]; services: object[]; customers: object[] },
@@ -25,7 +30,7 @@ function incidentRecord(
   return { kind: 'incident', id, fields: { ...row, ...lists } }
 }
 
-/** Incidents with their tasks, proposals and notes, as the tables have them: in as many statements for many as for one. */
+/** Incidents with their tasks, proposals, notes and key dates, as the tables have them: in as many statements for many as for one. */
 export async function incidentRecords(reader: Reader, ids: readonly string[]): Promise<(StoredRecord & { readonly incidentId: string })[]> {
   const { db } = reader
   const which = [...ids]
@@ -35,6 +40,7 @@ export async function incidentRecords(reader: Reader, ids: readonly string[]): P
   const members = await db.select().from(incidentMembers).where(inArray(incidentMembers.incidentId, which))
   const suspects = await db.select().from(incidentSuspects).where(inArray(incidentSuspects.incidentId, which))
   const taskRows = await db.select().from(tasks).where(inArray(tasks.incidentId, which))
+  const factRows = await db.select().from(incidentFacts).where(inArray(incidentFacts.incidentId, which))
   const noteRows = await db.select().from(notes).where(inArray(notes.incidentId, which))
   const proposalRows = await db.select().from(proposals).where(inArray(proposals.incidentId, which))
   const servicesOf = Map.groupBy(services, ({ incidentId }) => incidentId)
@@ -48,9 +54,10 @@ export async function incidentRecords(reader: Reader, ids: readonly string[]): P
         memberIds: (membersOf.get(row.id) ?? []).map(({ personId }) => personId).sort(),
         suspectIds: (suspectsOf.get(row.id) ?? []).map(({ personId }) => personId).sort(),
         services: byId(servicesOf.get(row.id)?.map(({ serviceId, basis }) => ({ id: serviceId, basis }))),
-        customers: byId(customersOf.get(row.id)?.map(({ customerId, basis }) => ({ id: customerId, basis }))),
+        customers: byId(customersOf.get(row.id)?.map(({ customerId, basis, foundAt }) => ({ id: customerId, basis, foundAt }))),
       }),
     })),
+    ...factRows.map(row => ({ incidentId: row.incidentId, ...factRecord(row) })),
     ...taskRows.map(row => ({ incidentId: row.incidentId, ...taskRecord(row) })),
     ...proposalRows.map(row => ({ incidentId: row.incidentId, ...proposalRecord(row) })),
     ...noteRows.map(({ id, incidentId, authorId, markdown, createdAt, editedAt }) => ({

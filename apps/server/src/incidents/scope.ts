@@ -1,6 +1,6 @@
 import { and, asc, eq, ne } from 'drizzle-orm'
 import { type AppContext, type Caller, findPerson } from '../access/index.ts'
-import { customers, firstSecurityTeam, listCustomers, listServices, listTeams, services } from '../directory/index.ts'
+import { firstSecurityTeam, listServices, listTeams, services } from '../directory/index.ts'
 import { record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -8,8 +8,7 @@ import { conflict, invalid } from '../kernel/problems.ts'
 import { restrictedName, restrictedSummary } from '../notify/index.ts'
 import { pagePeople, pageTeam, raiseNoTeam, resolvePagesAbout } from '../paging/index.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
-import { incidentCustomers, incidentServices, incidents } from './tables.ts'
-import type { DeclarationEffects } from './transitions.ts'
+import { incidentServices, incidents } from './tables.ts'
 
 interface Listed {
   readonly id: string
@@ -22,7 +21,8 @@ function isSame(listed: readonly Listed[], before: readonly Listed[]): boolean {
   return listed.length === before.length && listed.every(each => was.get(each.id) === each.basis)
 }
 
-function assertOnce(listed: readonly Listed[], field: string): void {
+/** @throws AppProblem invalid where one is listed twice */
+export function assertOnce(listed: readonly Listed[], field: string): void {
   if (new Set(listed.map(each => each.id)).size !== listed.length) throw invalid(field, 'must not contain duplicates')
 }
 
@@ -177,51 +177,4 @@ export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRo
   const teamId = service?.teamId ?? (await firstSecurityTeam(tx))
   if (teamId === undefined) return raiseNoTeam(tx, context)
   await pageTeam(tx, context, { ...about, teamId })
-}
-
-/** Sets the affected customers, each with the basis for listing it. A declared incident keeps those it has: their deadlines are running. */
-export async function setAffectedCustomers(
-  tx: Tx,
-  context: AppContext,
-  effects: DeclarationEffects,
-  caller: Caller,
-  id: string,
-  input: { version: number; customers: readonly Listed[] },
-): Promise<void> {
-  const incident = await lockOpenIncident(tx, context, caller, id)
-  assertVersion(incident, input.version)
-  assertOnce(input.customers, 'customers')
-  const known = new Map(
-    (
-      await listCustomers(
-        tx,
-        input.customers.map(each => each.id),
-      )
-    ).map(customer => [customer.id, customer.name]),
-  )
-  if (input.customers.some(each => !known.has(each.id))) throw invalid('customers', 'must be IDs of customers in the catalog')
-  const before = await tx.db
-    .select({ id: customers.id, name: customers.name, basis: incidentCustomers.basis })
-    .from(incidentCustomers)
-    .innerJoin(customers, eq(customers.id, incidentCustomers.customerId))
-    .where(eq(incidentCustomers.incidentId, id))
-  if (isSame(input.customers, before)) return
-  const listed = new Set(input.customers.map(each => each.id))
-  if (incident.declaredAt !== null && before.some(old => !listed.has(old.id)))
-    throw conflict('Customers cannot be removed from a declared incident, because their notification deadlines are running. Waive the notification instead.')
-  await tx.db.delete(incidentCustomers).where(eq(incidentCustomers.incidentId, id))
-  if (input.customers.length > 0)
-    await tx.db.insert(incidentCustomers).values(input.customers.map(each => ({ incidentId: id, customerId: each.id, basis: each.basis })))
-  const saved = await saveIncident(tx, incident, {})
-  await record(tx, {
-    actor: caller.actor,
-    type: 'incident.customers-set',
-    subject: { kind: 'incident', id },
-    within: id,
-    data: {
-      customers: input.customers.map(each => ({ id: each.id, name: known.get(each.id) ?? '', basis: each.basis })),
-      before: { customers: before },
-    },
-  })
-  await effects.follow(tx, saved)
 }

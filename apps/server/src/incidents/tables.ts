@@ -1,5 +1,7 @@
 import {
   DataTouched,
+  factKinds,
+  factStates,
   IncidentClass,
   IncidentSeverity,
   IncidentStatus,
@@ -84,6 +86,8 @@ export const incidentCustomers = table(
       .notNull()
       .references(() => customers.id),
     basis: text('basis').notNull(),
+    /** When it was found that the customer is affected. */
+    foundAt: instant('found_at').notNull(),
   },
   self => [primaryKey({ columns: [self.incidentId, self.customerId] })],
 )
@@ -175,6 +179,34 @@ export const notes = table(
     version: integer('version').notNull().default(1),
   },
   self => [index('notes_incident').on(self.incidentId)],
+)
+
+/** When the key moments of an incident were, with who says so. Every version is kept: a correction supersedes the one before it. */
+export const incidentFacts = table(
+  'incident_facts',
+  {
+    id: id(),
+    incidentId: incidentId(),
+    kind: choice('kind', factKinds).notNull(),
+    at: instant('at').notNull(),
+    source: text('source').notNull(),
+    basis: text('basis').notNull(),
+    /** Why the one before it was wrong; null for the first of its kind. */
+    reason: text('reason'),
+    state: choice('state', factStates).notNull(),
+    recordedById: uuid('recorded_by_id')
+      .notNull()
+      .references(() => people.id),
+    recordedAt: instant('recorded_at').notNull(),
+    /** Who approved or rejected a proposed one. */
+    decidedById: uuid('decided_by_id').references(() => people.id),
+    decidedAt: instant('decided_at'),
+  },
+  self => [
+    index('incident_facts_incident').on(self.incidentId),
+    uniqueIndex('incident_facts_current').on(self.incidentId, self.kind).where(sql`state = 'current'`),
+    uniqueIndex('incident_facts_proposed').on(self.incidentId, self.kind).where(sql`state = 'proposed'`),
+  ],
 )
 
 /** What the organization means by each class, in its own words: every version is kept. */

@@ -52,9 +52,13 @@ describe('an entry of a change says what was before', () => {
     const customer = await world.customer('Globex', 72)
     const { contacts, region } = customer
     await lead.call('saveCustomer', {
-      body: { id: customer.id, version: customer.version, name: 'Globex', region, contacts, noticeHours: 24, serviceIds: [service.id] },
+      body: { id: customer.id, version: customer.version, name: 'Globex', region, contacts, noticeTerm: { amount: 24 }, serviceIds: [service.id] },
     })
-    expect(await dataOf(world, 'customer.changed')).toMatchObject({ noticeHours: 24, serviceIds: [service.id], before: { noticeHours: 72, serviceIds: [] } })
+    expect(await dataOf(world, 'customer.changed')).toMatchObject({
+      noticeTerm: { amount: 24 },
+      serviceIds: [service.id],
+      before: { noticeTerm: { amount: 72 }, serviceIds: [] },
+    })
   })
 
   test('policies, schedules, what a team commits to, overrides, silences', async ({ world }) => {
@@ -178,7 +182,12 @@ describe('an entry of a decision says what it rested on', () => {
     await declare(lead, id, globex.id)
     await world.settle()
     const declaredAt = world.now
-    expect(await dataOf(world, 'obligation.opened')).toMatchObject({ customerId: globex.id, customerVersion: globex.version, hours: 48, startedAt: declaredAt })
+    expect(await dataOf(world, 'obligation.opened')).toMatchObject({
+      customerId: globex.id,
+      customerVersion: globex.version,
+      term: { amount: 48 },
+      startedAt: declaredAt,
+    })
 
     const content = {
       nature: 'A key leaked.',

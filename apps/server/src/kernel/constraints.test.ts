@@ -32,7 +32,7 @@ describe('a violated constraint', () => {
     const hook = { kind: 'webhook' as const, name: 'Room', address: 'https://chat.example/room' }
     const saves: Record<string, () => Promise<unknown>> = {
       team: () => lead.call('saveTeam', { body: { name: 'Blue', kind: 'security', memberIds: [] } }),
-      customer: () => lead.call('saveCustomer', { body: { name: 'Globex', region: 'EU', noticeHours: 72, contacts } }),
+      customer: () => lead.call('saveCustomer', { body: { name: 'Globex', region: 'EU', contacts } }),
       service: () => lead.call('saveService', { body: { name: 'Billing', securityTeamId: team.id, engineeringTeamId: engineering.id, pageFrom: 'high' } }),
       schedule: () => lead.call('saveSchedule', { params, body: { name: 'Nights', timeZone: 'UTC', layers: [] } }),
       policy: () => lead.call('savePolicy', { params, body: { name: 'Quiet', levels } }),

@@ -1,3 +1,4 @@
+import { dueAt } from '@tocsin/deadlines'
 import { and, asc, eq, gt, inArray, isNotNull, isNull, ne, notExists, or, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import type { Counter } from 'prom-client'
@@ -117,28 +118,39 @@ async function repairObligations(tx: Tx): Promise<Repair[]> {
   return locked.map(({ id }) => ({ incidentId: id, what: 'obligation' as const, count: counts.get(id) ?? 0 }))
 }
 
-/** A deadline is where its clock began and the hours of the contract put it, and nowhere else. */
+/** A deadline is where its clock began and the term of the contract put it, and nowhere else. */
 async function repairDeadlines(tx: Tx): Promise<Repair[]> {
-  const right = sql`${obligations.startedAt} + make_interval(hours => ${obligations.hours})`
-  const wrong = tx.db
-    .select({ id: obligations.id })
+  const { id, term, startedAt, dueAt: storedDueAt, foundAt, foundDueAt } = obligations
+  const open = await tx.db
+    .select({ id, term, startedAt, dueAt: storedDueAt, foundAt, foundDueAt })
     .from(obligations)
-    .where(and(isOpen, isNotNull(obligations.hours), sql`${obligations.dueAt} is distinct from ${right}`))
-    .limit(maxRepaired)
-    .for('update', { skipLocked: true })
-  const repaired = await tx.db
-    .update(obligations)
-    .set({ dueAt: right, version: sql`${obligations.version} + 1` })
-    .where(inArray(obligations.id, wrong))
-    .returning({ incidentId: obligations.incidentId })
+    .where(and(isOpen, isNotNull(term)))
+  const wrong = open.flatMap(row => {
+    if (row.term === null || row.startedAt === null) return []
+    const { calendar } = row.term
+    const right = {
+      dueAt: dueAt(row.startedAt, row.term, calendar ?? undefined),
+      foundDueAt: row.foundAt === null ? null : dueAt(row.foundAt, row.term, calendar ?? undefined),
+    }
+    return right.dueAt === row.dueAt && right.foundDueAt === row.foundDueAt ? [] : [{ id: row.id, ...right }]
+  })
+  if (wrong.length === 0) return []
+  const some = wrong.slice(0, maxRepaired)
+  const { rows: repaired } = await tx.db.execute<{ incidentId: string }>(sql`
+    update obligations set due_at = right_one.due_at, found_due_at = right_one.found_due_at, version = version + 1
+    from unnest(${sql.param(some.map(row => row.id))}::uuid[], ${sql.param(some.map(row => row.dueAt))}::timestamptz[],
+      ${sql.param(some.map(row => row.foundDueAt))}::timestamptz[]) as right_one (id, due_at, found_due_at)
+    where obligations.id = right_one.id and obligations.id in (
+      select id from obligations where id = any(${sql.param(some.map(row => row.id))}::uuid[]) for update skip locked)
+    returning obligations.incident_id as "incidentId"`)
   return counted('deadline', repaired)
 }
 
 /** Every open obligation is looked at when its clock says, and its incident's job runs then. */
 async function repairChecks(tx: Tx, context: AppContext): Promise<Repair[]> {
-  const { id, incidentId, kind, state, startedAt, dueAt, missedDueAt, decisionReviewOn, nextCheckAt } = obligations
+  const { id, incidentId, kind, state, startedAt, foundAt, foundDueAt, missedDueAt, decisionReviewOn, nextCheckAt } = obligations
   const open = await tx.db
-    .select({ id, incidentId, kind, state, startedAt, dueAt, missedDueAt, decisionReviewOn, nextCheckAt })
+    .select({ id, incidentId, kind, state, startedAt, dueAt: obligations.dueAt, foundAt, foundDueAt, missedDueAt, decisionReviewOn, nextCheckAt })
     .from(obligations)
     .where(isOpen)
     .orderBy(asc(incidentId))

@@ -1,4 +1,4 @@
-import { addHours, type Clock, firstCall, lateFrom, nextCall, noticeClock, promiseClock } from '@tocsin/deadlines'
+import { addHours, type Clock, firstCall, lastTime, lateFrom, nextCall, noticeClock, promiseClock, wasFoundTooLate } from '@tocsin/deadlines'
 import { counted, when } from '@tocsin/events'
 import { and, asc, eq, inArray, isNotNull, lt, lte, type SQL, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
@@ -15,14 +15,17 @@ import { clockJob, clockKey, executiveTopic, noticesTopic, reviewTopic } from '.
 export type ObligationRow = typeof obligations.$inferSelect
 
 /** What of an obligation says when its clock is looked at. */
-export type Clocked = Pick<ObligationRow, 'kind' | 'state' | 'startedAt' | 'dueAt' | 'missedDueAt' | 'decisionReviewOn'>
+export type Clocked = Pick<ObligationRow, 'kind' | 'state' | 'startedAt' | 'dueAt' | 'foundAt' | 'foundDueAt' | 'missedDueAt' | 'decisionReviewOn'>
 
 export const isOpen = inArray(obligations.state, ['due', 'deferred'])
 
 /** 9 o'clock UTC of a day: when a decision that was made until that day is reviewed. */
 export const morningOf = (day: string): Instant => addHours(`${day}T00:00:00.000Z`, 9)
 
-/** The clock of an obligation; undefined until its incident is declared. */
+/** The deadline after which an obligation is missed, as `lastTime` has it. */
+const lastDueAt = sql<Instant>`case when ${obligations.dueAt} <= ${obligations.foundAt} then ${obligations.foundDueAt} else ${obligations.dueAt} end`
+
+/** The clock of an obligation by its contract; undefined until its incident is declared. */
 export function clockOf({ kind, startedAt, dueAt }: Pick<Clocked, 'kind' | 'startedAt' | 'dueAt'>): Clock | undefined {
   if (startedAt === null || dueAt === null) return undefined
   return kind === 'update' ? promiseClock(startedAt, dueAt) : noticeClock(startedAt, dueAt)
@@ -30,18 +33,20 @@ export function clockOf({ kind, startedAt, dueAt }: Pick<Clocked, 'kind' | 'star
 
 /**
  * When the clock of an obligation is looked at next: one that is due always is again. A deferral ends on its day of review, and does not keep a deadline from being missed;
- * a waiver is reviewed once.
+ * a waiver is reviewed once. Where the contract's deadline had passed before the customer was found, people are paged as about any that is overdue, and when the
+ * time from being found is over.
  * @param isNew whether it is in its state from now on: then nobody was paged yet for what is past
  */
 export function nextCheck(obligation: Clocked, now: Instant, isNew: boolean): Instant | null {
   const clock = clockOf(obligation)
   if (clock === undefined) return null
+  const late = lateFrom({ dueAt: lastTime({ ...obligation, dueAt: clock.dueAt }) })
   const review = obligation.decisionReviewOn === null ? [] : [morningOf(obligation.decisionReviewOn)]
   switch (obligation.state) {
     case 'due':
-      return isNew ? firstCall(clock, now) : nextCall(clock, now)
+      return [isNew ? firstCall(clock, now) : nextCall(clock, now), ...(late > now ? [late] : [])].toSorted()[0] ?? null
     case 'deferred':
-      return [...review, ...(obligation.missedDueAt === clock.dueAt ? [] : [lateFrom(clock)])].toSorted()[0] ?? null
+      return [...review, ...(obligation.missedDueAt !== null && lateFrom({ dueAt: obligation.missedDueAt }) === late ? [] : [late])].toSorted()[0] ?? null
     case 'waived':
       return review.find(at => isNew || at > now) ?? null
     default:
@@ -75,7 +80,7 @@ export async function wakeClock(tx: Tx, incidentId: string): Promise<void> {
 }
 
 /** Open obligations whose deadline passed before `at` and is not on record as missed. */
-export const isUnrecordedMiss = (at: Instant) => and(isOpen, lt(obligations.dueAt, at), sql`${obligations.missedDueAt} is distinct from ${obligations.dueAt}`)
+export const isUnrecordedMiss = (at: Instant) => and(isOpen, lt(lastDueAt, at), sql`${obligations.missedDueAt} is distinct from ${lastDueAt}`)
 
 /** The names of customers. */
 export async function customerNames(reader: Reader, rows: readonly Pick<ObligationRow, 'customerId'>[]): Promise<(id: string | null) => string> {
@@ -97,22 +102,22 @@ export async function customerNames(reader: Reader, rows: readonly Pick<Obligati
  * @param which of the obligations
  */
 export async function recordMissed(tx: Tx, which: SQL | undefined): Promise<{ incidentId: string }[]> {
-  const { id, incidentId, customerId, state, dueAt, hours, kind } = obligations
+  const { id, incidentId, customerId, state, missedDueAt, term, kind } = obligations
   const missed = await tx.db
     .update(obligations)
-    .set({ missedDueAt: sql`${dueAt}` })
+    .set({ missedDueAt: lastDueAt })
     .where(and(which, isUnrecordedMiss(tx.now)))
-    .returning({ id, incidentId, customerId, state, dueAt, hours, kind })
+    .returning({ id, incidentId, customerId, state, missedDueAt, term, kind })
   const nameOf = await customerNames(tx, missed)
   await recordAll(
     tx,
-    missed.flatMap(({ dueAt: due, ...each }) =>
+    missed.flatMap(({ missedDueAt: due, ...each }) =>
       due === null || (each.state !== 'due' && each.state !== 'deferred')
         ? []
         : [
             {
               ...{ actor: system, type: 'obligation.missed' as const, subject: { kind: 'obligation' as const, id: each.id }, within: each.incidentId },
-              data: { customer: nameOf(each.customerId), customerId: each.customerId, dueAt: due, hours: each.hours, state: each.state, kind: each.kind },
+              data: { customer: nameOf(each.customerId), customerId: each.customerId, dueAt: due, term: each.term, state: each.state, kind: each.kind },
             },
           ],
     ),
@@ -241,7 +246,7 @@ async function describe(reader: Reader, incident: IncidentRow): Promise<{ title:
   const all = sql`count(*) over ()`
   const named = await reader.db
     .select({
-      ...{ kind: obligations.kind, dueAt: obligations.dueAt, customer: customers.name },
+      ...{ kind: obligations.kind, dueAt: obligations.dueAt, foundAt: obligations.foundAt, foundDueAt: obligations.foundDueAt, customer: customers.name },
       ...{ count: sql<number>`${all}::int`, initial: sql<number>`count(*) filter (where kind = 'initial') over ()`.mapWith(Number) },
       ...{ updates: sql<number>`count(*) filter (where kind = 'update') over ()`.mapWith(Number) },
       overdue: sql<number>`count(*) filter (where due_at < ${now}) over ()`.mapWith(Number),
@@ -258,9 +263,11 @@ async function describe(reader: Reader, incident: IncidentRow): Promise<{ title:
     ...(count > initial + updates ? ['affected customers not listed'] : []),
   ].join(', ')
   const until = overdue > 0 ? (count === 1 ? 'overdue' : `${overdue} overdue`) : `due ${when(dueAt ?? now, now)}`
-  const lines = named.map(({ kind, customer, dueAt: at }) => {
+  const lines = named.map(({ kind, customer, dueAt: at, foundAt, foundDueAt }) => {
     const time = at === null ? '' : at < now ? `was due on ${when(at, now)}` : `is due on ${when(at, now)}`
     if (kind === 'scope') return `The list of affected customers ${time}. List them, or have it approved that nobody needs to be notified.`
+    if (at !== null && foundDueAt !== null && wasFoundTooLate({ dueAt: at, foundAt }))
+      return `${customer ?? ''}: the first notice ${time}, before the customer was found affected; counted from then, it ${foundDueAt < now ? 'was' : 'is'} due on ${when(foundDueAt, now)}.`
     return `${customer ?? ''}: the ${kind === 'initial' ? 'first notice' : 'announced update'} ${time}.`
   })
   return {

@@ -1,10 +1,11 @@
-import { addHours } from '@tocsin/deadlines'
-import { and, asc, eq, sql } from 'drizzle-orm'
-import { customers } from '../directory/index.ts'
-import { type IncidentRow, incidentCustomers } from '../incidents/index.ts'
+import type { NoticeTerm } from '@tocsin/api'
+import { addHours, deadlinesOf, type Starts } from '@tocsin/deadlines'
+import { and, asc, eq, inArray, isNotNull, sql } from 'drizzle-orm'
+import { calendars, customers } from '../directory/index.ts'
+import { awareAt, type IncidentRow, incidentCustomers } from '../incidents/index.ts'
 import { lastEntryAbout, record, recordAll, system } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
-import type { Tx } from '../kernel/database.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { customerNames, isOpen, noDecision, type ObligationRow, plan } from './clocks.ts'
 import { discardNotices } from './discard.ts'
@@ -18,31 +19,34 @@ export const reportableClasses = ['customer-reportable', 'privacy-breach'] as co
 const isReportable = (incident: IncidentRow) => reportableClasses.some(kind => kind === incident.class)
 
 /**
- * Brings the obligations of an incident in line with its class and its customers: prepared before the declaration, running from it on. The clock runs from the
- * declaration also for a customer who is found to be affected later: that is what the contract says. Where there must be somebody to notify and nobody is
+ * Brings the obligations of an incident in line with its class and its customers: prepared before the declaration, running from it on. Each clock runs from what
+ * the contract counts from, also for a customer who is found to be affected later; how long the same time from being found lasts is kept beside that. Where there must be somebody to notify and nobody is
  * listed, that is an obligation, too. It is part of the declaration's own transaction, and takes as many statements for a thousand customers as for one.
  */
 export async function followIncident(tx: Tx, incident: IncidentRow): Promise<void> {
   // Nothing is owed because of a declaration that was an error.
   if (incident.stoodDownAt !== null) return
   const affected = await tx.db
-    .select({ id: customers.id, name: customers.name, noticeHours: customers.noticeHours, version: customers.version })
+    .select({ customer: customers, calendar: calendars, foundAt: incidentCustomers.foundAt })
     .from(incidentCustomers)
     .innerJoin(customers, eq(customers.id, incidentCustomers.customerId))
+    .leftJoin(calendars, eq(calendars.id, customers.calendarId))
     .where(eq(incidentCustomers.incidentId, incident.id))
   await removeUnlisted(tx, incident.id)
   if (affected.length > 0)
     await tx.db
       .insert(obligations)
       .values(
-        affected.map(customer => ({
+        affected.map(({ customer }) => ({
           ...{ incidentId: incident.id, customerId: customer.id, kind: 'initial' as const, state: 'pending' as const },
-          ...{ hours: customer.noticeHours, isDemo: incident.isDemo, isExercise: incident.isExercise },
+          ...{ isDemo: incident.isDemo, isExercise: incident.isExercise },
         })),
       )
       .onConflictDoNothing()
   if (incident.declaredAt === null) return
-  await startClocks(tx, incident.id, incident.declaredAt, affected)
+  const starts = { declaredAt: incident.declaredAt, awareAt: await awareAt(tx, incident.id) }
+  await startClocks(tx, incident.id, starts, affected)
+  await moveClocks(tx, incident.id, starts)
   await followScope(tx, incident, incident.declaredAt, affected.length)
   await assess(tx, incident, affected.length)
 }
@@ -59,43 +63,114 @@ async function removeUnlisted(tx: Tx, incidentId: string): Promise<void> {
 }
 
 interface Affected {
-  readonly id: string
-  readonly name: string
-  readonly noticeHours: number
-  readonly version: number
+  readonly customer: typeof customers.$inferSelect
+  readonly calendar: typeof calendars.$inferSelect | null
+  readonly foundAt: Instant
 }
 
-async function startClocks(tx: Tx, incidentId: string, declaredAt: Instant, affected: readonly Affected[]): Promise<void> {
+/** What deadlines are counted from, but for when each customer was found. */
+type IncidentStarts = Omit<Starts, 'foundAt'>
+
+/** The term of a contract as it is now, with its calendar. */
+function termOf({ customer: { noticeStart: start, noticeAmount: amount, noticeUnit: unit }, calendar }: Affected): NoticeTerm {
+  if (calendar === null || unit === 'hours') return { start, amount, unit, calendar: null }
+  const { name, timeZone, workdays, holidays } = calendar
+  return { start, amount, unit, calendar: { name, timeZone, workdays, holidays } }
+}
+
+async function startClocks(tx: Tx, incidentId: string, starts: IncidentStarts, affected: readonly Affected[]): Promise<void> {
   if (affected.length === 0) return
-  const clocks = affected.map(({ id, noticeHours }) => ({ id, hours: noticeHours, dueAt: addHours(declaredAt, noticeHours) }))
+  const clocks = affected.map(each => {
+    const term = termOf(each)
+    return { customerId: each.customer.id, term, foundAt: each.foundAt, ...deadlinesOf(term, { ...starts, foundAt: each.foundAt }) }
+  })
+  const column = (of: (clock: (typeof clocks)[number]) => string) => sql.param(clocks.map(of))
   const { rows } = await tx.db.execute<{ id: string }>(sql`
-    update obligations set state = 'due', started_at = ${declaredAt}, due_at = clock.due_at, hours = clock.hours, version = version + 1
-    from unnest(${sql.param(clocks.map(clock => clock.id))}::uuid[], ${sql.param(clocks.map(clock => clock.hours))}::int[],
-      ${sql.param(clocks.map(clock => clock.dueAt))}::timestamptz[]) as clock (customer_id, hours, due_at)
+    update obligations set state = 'due', started_at = clock.started_at, due_at = clock.due_at, found_at = clock.found_at, found_due_at = clock.found_due_at,
+      term = clock.term::jsonb, version = version + 1
+    from unnest(${column(clock => clock.customerId)}::uuid[], ${column(clock => JSON.stringify(clock.term))}::text[], ${column(clock => clock.startedAt)}::timestamptz[],
+      ${column(clock => clock.dueAt)}::timestamptz[], ${column(clock => clock.foundAt)}::timestamptz[], ${column(clock => clock.foundDueAt)}::timestamptz[])
+      as clock (customer_id, term, started_at, due_at, found_at, found_due_at)
     where obligations.incident_id = ${incidentId} and obligations.customer_id = clock.customer_id and obligations.kind = 'initial' and obligations.state = 'pending'
     returning obligations.id`)
   if (rows.length === 0) return
-  const started = await tx.db
-    .select()
-    .from(obligations)
-    .where(sql`${obligations.id} = any(${sql.param(rows.map(({ id }) => id))}::uuid[])`)
-    .orderBy(asc(obligations.id))
-  const byId = new Map(affected.map(customer => [customer.id, customer]))
+  const started = await obligationsOf(
+    tx,
+    rows.map(({ id }) => id),
+  )
+  const byId = new Map(affected.map(({ customer }) => [customer.id, customer]))
   await recordAll(
     tx,
-    started.flatMap(({ id, customerId, hours, dueAt }) => {
+    started.flatMap(({ id, customerId, term, startedAt, dueAt, foundAt, foundDueAt }) => {
       const customer = customerId === null ? undefined : byId.get(customerId)
-      if (customer === undefined || hours === null || dueAt === null) return []
+      if (customer === undefined || term === null || startedAt === null || dueAt === null) return []
       return [
         {
           ...{ actor: system, type: 'obligation.opened' as const, subject: { kind: 'obligation' as const, id }, within: incidentId },
-          data: { customer: customer.name, customerId: customer.id, customerVersion: customer.version, startedAt: declaredAt, dueAt, hours },
+          data: { customer: customer.name, customerId: customer.id, customerVersion: customer.version, term, startedAt, dueAt, foundAt, foundDueAt },
         },
       ]
     }),
   )
   await plan(tx, incidentId, started)
 }
+
+const obligationsOf = (reader: Reader, ids: readonly string[]): Promise<ObligationRow[]> =>
+  reader.db
+    .select()
+    .from(obligations)
+    .where(sql`${obligations.id} = any(${sql.param([...ids])}::uuid[])`)
+    .orderBy(asc(obligations.id))
+
+/**
+ * What deadlines are counted from was corrected: when the organization became aware, or when a customer was found. Those that run move, by the term that they
+ * were counted by; what was met stays as it is. Whoever corrects it has seen to it that they move to a later time only with a second person's approval.
+ */
+async function moveClocks(tx: Tx, incidentId: string, starts: IncidentStarts): Promise<void> {
+  const running = await tx.db
+    .select({ obligation: obligations, customer: customers.name, foundAt: incidentCustomers.foundAt })
+    .from(obligations)
+    .innerJoin(customers, eq(customers.id, obligations.customerId))
+    .innerJoin(incidentCustomers, and(eq(incidentCustomers.incidentId, obligations.incidentId), eq(incidentCustomers.customerId, obligations.customerId)))
+    .where(
+      // Those of earlier versions do not say when anybody was found.
+      and(eq(obligations.incidentId, incidentId), eq(obligations.kind, 'initial'), inArray(obligations.state, runningStates), isNotNull(obligations.foundAt)),
+    )
+    .orderBy(asc(obligations.id))
+  const moved = running.flatMap(({ obligation, customer, foundAt }) => {
+    const { id, customerId, term, startedAt, dueAt } = obligation
+    if (term === null || customerId === null || startedAt === null || dueAt === null) return []
+    const before = { startedAt, dueAt, foundAt: obligation.foundAt, foundDueAt: obligation.foundDueAt }
+    const after = { foundAt, ...deadlinesOf(term, { ...starts, foundAt }) }
+    return after.startedAt === startedAt && after.foundAt === before.foundAt ? [] : [{ id, customer, customerId, after, before }]
+  })
+  if (moved.length === 0) return
+  const column = (of: (move: (typeof moved)[number]) => string) => sql.param(moved.map(of))
+  await tx.db.execute(sql`
+    update obligations set started_at = move.started_at, due_at = move.due_at, found_at = move.found_at, found_due_at = move.found_due_at, version = version + 1
+    from unnest(${column(move => move.id)}::uuid[], ${column(move => move.after.startedAt)}::timestamptz[], ${column(move => move.after.dueAt)}::timestamptz[],
+      ${column(move => move.after.foundAt)}::timestamptz[], ${column(move => move.after.foundDueAt)}::timestamptz[])
+      as move (id, started_at, due_at, found_at, found_due_at)
+    where obligations.id = move.id`)
+  await recordAll(
+    tx,
+    moved.map(({ id, customer, customerId, after, before }) => ({
+      ...{ actor: system, type: 'obligation.moved' as const, subject: { kind: 'obligation' as const, id }, within: incidentId },
+      data: { customer, customerId, ...after, before },
+    })),
+  )
+  await plan(
+    tx,
+    incidentId,
+    await obligationsOf(
+      tx,
+      moved.map(({ id }) => id),
+    ),
+  )
+}
+
+/** A waiver that is withdrawn is due by its deadline again. */
+const runningStates = ['due', 'deferred', 'waived'] as const satisfies readonly ObligationRow['state'][]
 
 /** Where somebody must be notified and nobody is listed, the list is owed; once somebody is listed it is not any more. */
 async function followScope(tx: Tx, incident: IncidentRow, declaredAt: Instant, customerCount: number): Promise<void> {
@@ -110,7 +185,7 @@ async function followScope(tx: Tx, incident: IncidentRow, declaredAt: Instant, c
         incidentId: incident.id,
         kind: 'scope',
         state: 'due',
-        hours: scopeHours,
+        term: { start: 'declared', amount: scopeHours, unit: 'hours', calendar: null },
         startedAt: declaredAt,
         dueAt,
         isDemo: incident.isDemo,

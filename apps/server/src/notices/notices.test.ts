@@ -191,7 +191,7 @@ describe('a notice', () => {
     const [security, legal] = ['security@globex.test', 'legal@globex.test']
     const contacts = [security, legal].map(email => ({ name: 'Globex', email }))
     const id = (await obligation())?.customer?.id ?? ''
-    await lead.call('saveCustomer', { body: { id, version: 1, name: 'Globex', region: 'EU', noticeHours: 72, contacts } })
+    await lead.call('saveCustomer', { body: { id, version: 1, name: 'Globex', region: 'EU', contacts } })
     const states = async () => {
       const { state, notices } = (await obligation()) ?? expect.fail('there is one')
       const deliveries = notices[0]?.deliveries.map(each => [each.to, each.state]) ?? []

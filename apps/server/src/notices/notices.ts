@@ -1,3 +1,4 @@
+import { lastTime, wasFoundTooLate } from '@tocsin/deadlines'
 import { digest } from '@tocsin/merkle'
 import { and, eq, ne, sql } from 'drizzle-orm'
 import { z } from 'zod'
@@ -311,10 +312,14 @@ async function meet(tx: Tx, context: AppContext, obligation: ObligationRow, noti
     .set({ state: 'notified', notifiedAt: tx.now, nextCheckAt: null, version: sql`${obligations.version} + 1` })
     .where(which)
     .returning()
-  for (const { id, incidentId, dueAt } of met) {
+  for (const { id, incidentId, dueAt, foundAt, foundDueAt } of met) {
     await record(tx, {
       ...{ actor: system, type: 'obligation.notified', subject: { kind: 'obligation', id }, within: incidentId },
-      data: { customer, notifiedAt: tx.now, dueAt, isInTime: dueAt !== null && tx.now <= dueAt },
+      data: {
+        ...{ customer, notifiedAt: tx.now, dueAt },
+        isInTime: dueAt !== null && tx.now <= lastTime({ dueAt, foundAt, foundDueAt }),
+        ...(dueAt !== null && foundDueAt !== null && wasFoundTooLate({ dueAt, foundAt }) ? { foundDueAt } : {}),
+      },
     })
     await resolvePagesAbout(tx, context, system, incidentId, reviewTopic(id))
   }

@@ -118,10 +118,10 @@ describe('the clock of an obligation', () => {
     const counted = async (count: number) => {
       await context.database.transaction(async tx => {
         const ids = Array.from({ length: count }, newId)
+        await tx.db.insert(customers).values(ids.map((id, n) => ({ id, name: `Customer ${count} ${n}`, region: 'EU', terms: '', contacts: [] })))
         await tx.db
-          .insert(customers)
-          .values(ids.map((id, n) => ({ id, name: `Customer ${count} ${n}`, region: 'EU', terms: '', noticeHours: 72, contacts: [] })))
-        await tx.db.insert(incidentCustomers).values(ids.map(id => ({ incidentId: params.id, customerId: id, basis: 'Logs.' })))
+          .insert(incidentCustomers)
+          .values(ids.map(id => ({ incidentId: params.id, customerId: id, basis: 'Logs.', foundAt: '2026-11-23T08:00:00.000Z' })))
       })
       const [incident] = await context.database.reader().db.select().from(incidents).where(eq(incidents.id, params.id))
       if (!incident) throw new Error('it was opened')
@@ -155,11 +155,11 @@ describe('a warning', () => {
     world.isTampered = true
     await context.jobs.stop()
     /** More customers of the incident, with so many hours each. */
-    const add = async (names: readonly string[], noticeHours = 24) =>
+    const add = async (names: readonly string[], noticeAmount = 24) =>
       context.database.transaction(async tx => {
-        const added = names.map(name => ({ id: newId(), name, region: 'EU', terms: '', noticeHours, contacts: [] }))
+        const added = names.map(name => ({ id: newId(), name, region: 'EU', terms: '', noticeAmount, contacts: [] }))
         await tx.db.insert(customers).values(added)
-        await tx.db.insert(incidentCustomers).values(added.map(({ id }) => ({ incidentId: params.id, customerId: id, basis: 'Logs.' })))
+        await tx.db.insert(incidentCustomers).values(added.map(({ id }) => ({ incidentId: params.id, customerId: id, basis: 'Logs.', foundAt: tx.now })))
         const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, params.id))
         if (incident) await followIncident(tx, incident)
       })
@@ -184,7 +184,7 @@ describe('a warning', () => {
     expect(await checked()).toMatchObject({
       title: 'Incident 1: 22 customers not notified (22 overdue)',
       lines: [
-        'Hooli: the first notice was due on Nov 23, 09:00 UTC.',
+        'Hooli: the first notice was due on Nov 23, 09:00 UTC, before the customer was found affected; counted from then, it is due on Nov 24, 09:00 UTC.',
         ...names.slice(0, 19).map(name => expect.stringMatching(`^${name}: the first notice was due`)),
         'And 2 more.',
       ],
@@ -197,7 +197,10 @@ describe('a warning', () => {
     const opened = await entries('obligation.opened')
     expect(opened).toHaveLength(23)
     const { startedAt, dueAt, customer } = globex ?? expect.fail('it was opened')
-    expect(opened.at(-1)).toMatchObject({ ...entry, data: { customer: 'Globex', customerId: customer?.id, customerVersion: 1, startedAt, dueAt, hours: 72 } })
+    expect(opened.at(-1)).toMatchObject({
+      ...entry,
+      data: { customer: 'Globex', customerId: customer?.id, customerVersion: 1, startedAt, dueAt, term: { amount: 72 } },
+    })
     const given = await entries('obligation.warned')
     expect(given).toHaveLength(20 + 1 + 22)
     expect(given.at(-1)?.data).toMatchObject({ afterHours: 16, kind: 'initial', isOverdue: false, dueAt: '2026-11-24T08:00:00.000Z' })
@@ -241,7 +244,7 @@ describe('the obligations of an incident', () => {
     expect(await against()).toEqual(['Globex is not notified yet.', 'Hooli is not notified yet.', 'Initech is not notified yet.'])
     const more = Array.from({ length: 1_200 }, (_, n) => ({
       ...{ id: newId(), name: `Umbrella ${n}`, region: 'EU' },
-      ...{ terms: '', noticeHours: 72, contacts: [] },
+      ...{ terms: '', contacts: [] },
     }))
     await world.server.context.database.transaction(tx => tx.db.insert(customers).values(more))
     await list([...listed, ...more.map(({ id }) => ({ id, basis: 'Logs.' }))])

@@ -1,5 +1,5 @@
 import type { Obligation } from '@tocsin/api'
-import { timing } from '@tocsin/deadlines'
+import { noticeClock, type Timing, timing, wasFoundTooLate } from '@tocsin/deadlines'
 import { when } from '@tocsin/events'
 import { and, asc, count, eq, exists, inArray, or, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
@@ -26,9 +26,15 @@ const dueOrder = sql`coalesce(${obligations.dueAt}, 'infinity'::timestamptz)`
 /** What has no customer comes first. */
 const nameOrder = sql`coalesce(${customers.name}, '')`
 
-function timingOf(obligation: typeof obligations.$inferSelect, now: Instant): Obligation['timing'] {
+/** The timing of an obligation by its contract and from being found, and which of the two counts. */
+function timingsOf(obligation: typeof obligations.$inferSelect, now: Instant): Pick<Obligation, 'timing' | 'contractTiming' | 'found'> {
   const clock = clockOf(obligation)
-  return clock === undefined || obligation.state === 'ended' ? null : timing(clock, obligation.notifiedAt, now)
+  if (clock === undefined) return { timing: null, contractTiming: null, found: null }
+  const { foundAt, foundDueAt, notifiedAt, state } = obligation
+  const contractTiming: Timing | null = state === 'ended' ? null : timing(clock, notifiedAt, now)
+  if (foundAt === null || foundDueAt === null) return { timing: contractTiming, contractTiming, found: null }
+  const found = { at: foundAt, dueAt: foundDueAt, timing: timing(noticeClock(foundAt, foundDueAt), notifiedAt, now) }
+  return { timing: wasFoundTooLate({ dueAt: clock.dueAt, foundAt }) ? found.timing : contractTiming, contractTiming, found }
 }
 
 /** Obligations in the order of their list; without a limit all of them. */
@@ -53,7 +59,8 @@ async function selectObligations(reader: Reader, context: AppContext, viewer: Vi
     kind: obligation.kind,
     customer: customer && { id: customer.id, name: customer.name },
     state: obligation.state,
-    timing: timingOf(obligation, reader.now),
+    ...timingsOf(obligation, reader.now),
+    term: obligation.term,
     startedAt: obligation.startedAt,
     dueAt: obligation.dueAt,
     notifiedAt: obligation.notifiedAt,

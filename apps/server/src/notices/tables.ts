@@ -1,10 +1,10 @@
-import { obligationKinds, obligationStates, reasonCategories } from '@tocsin/api'
+import { NoticeTerm, obligationKinds, obligationStates, reasonCategories } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
 import { boolean, date, index, integer, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { people } from '../access/tables.ts'
 import { customers } from '../directory/tables.ts'
 import { incidents } from '../incidents/tables.ts'
-import { choice, id, instant, table } from '../kernel/columns.ts'
+import { choice, id, instant, json, table } from '../kernel/columns.ts'
 
 /** What is owed because of one incident, by a time: to one customer, or the answer to who is affected. */
 export const obligations = table(
@@ -18,12 +18,15 @@ export const obligations = table(
     /** Null while it is not known who is affected. */
     customerId: uuid('customer_id').references(() => customers.id),
     state: choice('state', obligationStates).notNull(),
-    /** The hours that the contract gives, as they were when the clock started; null for what was promised for a time. */
-    hours: integer('hours'),
+    /** The time that the contract gives, as it was when the clock started, with its calendar; null before that, and for what was promised for a time. */
+    term: json('term', NoticeTerm, null),
     /** The notice that promised it. */
     promisedById: uuid('promised_by_id'),
     startedAt: instant('started_at'),
     dueAt: instant('due_at'),
+    /** When it was found that the customer is affected, and when the same time from then on ends; null where nobody had to be found. */
+    foundAt: instant('found_at'),
+    foundDueAt: instant('found_due_at'),
     /** The deadline that is on record as missed. */
     missedDueAt: instant('missed_due_at'),
     /** When its clock is looked at next: somebody is paged, a deadline is missed, a decision ends. Null when nothing more is to come. */

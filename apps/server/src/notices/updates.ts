@@ -38,7 +38,7 @@ async function oweUpdates(tx: Tx, incident: IncidentRow, why: 'stood-down' | 're
     .insert(obligations)
     .values(
       notified.map(({ id }) => ({
-        ...{ id: newId(), incidentId: incident.id, customerId: id, kind: 'update' as const, state: 'due' as const, hours: updateHours },
+        ...{ id: newId(), incidentId: incident.id, customerId: id, kind: 'update' as const, state: 'due' as const },
         ...{ startedAt: tx.now, dueAt, isDemo: incident.isDemo, isExercise: incident.isExercise },
       })),
     )
@@ -97,11 +97,11 @@ async function reinstate(tx: Tx, incident: IncidentRow): Promise<void> {
     .set({ state: 'due', missedDueAt: null })
     .where(and(ended, eq(obligations.kind, 'scope')))
     .returning()
-  for (const { id, startedAt, dueAt, hours } of again)
-    if (startedAt !== null && dueAt !== null && hours !== null)
+  for (const { id, startedAt, dueAt, term } of again)
+    if (startedAt !== null && dueAt !== null && term !== null)
       await record(tx, {
         ...{ actor: system, type: 'obligation.scope-opened', subject: { kind: 'obligation', id }, within: incident.id },
-        data: { startedAt, dueAt, hours },
+        data: { startedAt, dueAt, hours: term.amount },
       })
   await plan(tx, incident.id, again)
 }

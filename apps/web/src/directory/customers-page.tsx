@@ -1,6 +1,6 @@
-import { Anchor, Button, Group, Modal, NumberInput, Paper, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Button, Group, Modal, NumberInput, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
 import { IconPlus } from '@tabler/icons-react'
-import type { Customer } from '@tocsin/api'
+import { type Customer, noticeStarts, noticeUnits } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
@@ -8,9 +8,11 @@ import { DemoBadge } from '../parts/badges.tsx'
 import { ServiceMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { newestOf } from '../parts/newest.ts'
+import { startLabels, termText, unitLabels } from '../parts/notice-term.ts'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
 import { RemoveButton } from '../parts/remove-button.tsx'
 import { useMay } from '../session.ts'
+import { CalendarsSection } from './calendars.tsx'
 
 export function CustomersPage() {
   const customers = useApi('customers')
@@ -19,7 +21,7 @@ export function CustomersPage() {
   return (
     <Page
       title="Customers"
-      lead="Customers to notify, and the contractual deadline from declaration."
+      lead="Customers to notify, and how long their contracts give, from when."
       actions={
         mayLead ? (
           <Button leftSection={<IconPlus size={16} />} onClick={() => setEdited('new')}>
@@ -62,7 +64,7 @@ export function CustomersPage() {
                             {customer.region}
                           </Text>
                         </Table.Td>
-                        <Table.Td className="numeric">{customer.noticeHours} h</Table.Td>
+                        <Table.Td className="numeric">{termText(customer.noticeTerm)}</Table.Td>
                         <Table.Td>
                           {customer.contacts.map(contact => (
                             <Text key={contact.email} size="sm">
@@ -82,12 +84,17 @@ export function CustomersPage() {
           }
         </Loaded>
       </Paper>
+      <CalendarsSection />
       {edited ? <CustomerModal customer={edited === 'new' ? undefined : newestOf(customers.data, edited)} onClose={() => setEdited(undefined)} /> : null}
     </Page>
   )
 }
 
+const choices = <Value extends string>(values: readonly Value[], labels: Readonly<Record<Value, string>>) =>
+  values.map(value => ({ value, label: labels[value] }))
+
 function CustomerModal({ customer, onClose }: { customer: Customer | undefined; onClose: () => void }) {
+  const calendars = useApi('calendars')
   const { form, submit, isBusy, newer } = useRecordForm(
     'saveCustomer',
     customer,
@@ -95,13 +102,19 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
       name: one?.name ?? '',
       region: one?.region ?? '',
       terms: one?.terms ?? '',
-      noticeHours: one?.noticeHours ?? 72,
+      noticeTerm: {
+        amount: (one?.noticeTerm.amount ?? 72) as number | '',
+        unit: (one?.noticeTerm.unit ?? 'hours') as string,
+        start: (one?.noticeTerm.start ?? 'declared') as string,
+        calendarId: one?.noticeTerm.calendar?.id ?? null,
+      },
       contacts: one?.contacts.map(contact => ({ key: contact.email, ...contact })) ?? [{ key: 'first', name: '', email: '' }],
       serviceIds: one?.services.map(service => service.id) ?? [],
     }),
     {
       toBody: values => ({
         ...values,
+        noticeTerm: { ...values.noticeTerm, ...(values.noticeTerm.unit === 'hours' ? { calendarId: null } : {}) },
         contacts: values.contacts.map(({ name, email }) => ({ name, email })),
         ...(customer ? { id: customer.id } : {}),
       }),
@@ -118,7 +131,21 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
             <TextInput label="Name" required {...form.getInputProps('name')} />
             <TextInput label="Region" required {...form.getInputProps('region')} />
           </Group>
-          <NumberInput label="Notify within (hours)" min={1} max={72} {...form.getInputProps('noticeHours')} />
+          <Group grow align="flex-start">
+            <NumberInput label="Notify within" min={1} allowDecimal={false} {...form.getInputProps('noticeTerm.amount')} />
+            <Select label="Unit" data={choices(noticeUnits, unitLabels)} allowDeselect={false} {...form.getInputProps('noticeTerm.unit')} />
+          </Group>
+          <Select label="Counted from" data={choices(noticeStarts, startLabels)} allowDeselect={false} {...form.getInputProps('noticeTerm.start')} />
+          {form.values.noticeTerm.unit === 'hours' ? null : (
+            <Select
+              label="Calendar"
+              description="The day of the start does not count; the last day counts until it ends in the time zone of the calendar"
+              placeholder="Monday to Friday in UTC, no holidays"
+              clearable
+              data={(calendars.data ?? []).map(({ id, name }) => ({ value: id, label: name }))}
+              {...form.getInputProps('noticeTerm.calendarId')}
+            />
+          )}
           <Textarea label="Contract terms" description="What the contract says about security notices" autosize minRows={2} {...form.getInputProps('terms')} />
           <Text size="sm" fw={550}>
             Contacts

@@ -11,6 +11,7 @@ import { ReviewTab } from '../reviews/review-tab.tsx'
 import { useMay, useMayLead } from '../session.ts'
 import { AssessmentSection } from './assessment.tsx'
 import { FactsSection } from './facts.tsx'
+import { KeyDatesSection } from './key-dates.tsx'
 import { NotesTab } from './notes-tab.tsx'
 import { OpenProposals, ProposeModal, proposalTitles } from './proposals.tsx'
 import { ReopenModal } from './reopen-modal.tsx'
@@ -114,6 +115,7 @@ function IncidentView({ incident }: { incident: Incident }) {
             <RolesSection incident={incident} />
             <AssessmentSection incident={incident} />
             <FactsSection incident={incident} />
+            <KeyDatesSection incident={incident} />
           </Stack>
         </Grid.Col>
       </Grid>

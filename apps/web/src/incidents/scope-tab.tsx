@@ -1,8 +1,10 @@
-import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Stack, Table, Textarea } from '@mantine/core'
+import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
 import type { Incident } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
+import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { Empty, Section } from '../parts/page.tsx'
+import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { Access } from './access.tsx'
 import { ParentIncident } from './parent.tsx'
@@ -11,6 +13,7 @@ interface Listed {
   id: string
   name: string
   basis: string
+  foundAt?: string
 }
 
 /** What and whom it affects, each with the basis for listing it. */
@@ -41,7 +44,7 @@ export function ScopeTab({ incident }: { incident: Incident }) {
       />
       <Affected
         title="Affected customers"
-        teach="Add each affected customer and how you know. The notification deadline starts when the incident is declared."
+        teach="Add each affected customer and how you know. Contracts say what the notification deadline is counted from."
         noun="customer"
         listed={incident.customers}
         choices={(customers.data ?? [])
@@ -70,11 +73,12 @@ function Affected(props: {
   canRespond: boolean
   mayRemove: boolean
   isBusy: boolean
-  onChange: (listed: { id: string; basis: string }[], onDone?: () => void) => void
+  onChange: (listed: { id: string; basis: string; foundAt?: string }[], onDone?: () => void) => void
 }) {
   const [isAdding, setIsAdding] = useState(false)
+  const [corrected, setCorrected] = useState<Listed>()
   const { listed, noun, onChange } = props
-  const current = listed.map(({ id, basis }) => ({ id, basis }))
+  const current = listed.map(({ id, basis, foundAt }) => ({ id, basis, ...(foundAt === undefined ? {} : { foundAt }) }))
   return (
     <Section
       title={props.title}
@@ -97,7 +101,19 @@ function Affected(props: {
                 <Table.Td fw={550} w="30%">
                   {each.name}
                 </Table.Td>
-                <Table.Td className="quiet">{each.basis}</Table.Td>
+                <Table.Td className="quiet">
+                  {each.basis}
+                  {each.foundAt ? (
+                    <Text size="sm" className="quiet" component="div">
+                      Found <Time at={each.foundAt} />{' '}
+                      {props.canRespond ? (
+                        <Anchor component="button" size="sm" onClick={() => setCorrected(each)}>
+                          Correct
+                        </Anchor>
+                      ) : null}
+                    </Text>
+                  ) : null}
+                </Table.Td>
                 <Table.Td w={48}>
                   {props.canRespond && props.mayRemove ? (
                     <CloseButton aria-label={`Remove ${each.name}`} onClick={() => onChange(current.filter(kept => kept.id !== each.id))} />
@@ -108,6 +124,20 @@ function Affected(props: {
           </Table.Tbody>
         </Table>
       )}
+      {corrected?.foundAt ? (
+        <FoundModal
+          name={corrected.name}
+          foundAt={corrected.foundAt}
+          isBusy={props.isBusy}
+          onClose={() => setCorrected(undefined)}
+          onSave={foundAt =>
+            onChange(
+              current.map(each => (each.id === corrected.id ? { ...each, foundAt } : each)),
+              () => setCorrected(undefined),
+            )
+          }
+        />
+      ) : null}
       {isAdding ? (
         <AddModal
           noun={noun}
@@ -123,6 +153,44 @@ function Affected(props: {
   )
 }
 
+function FoundModal({
+  name,
+  foundAt,
+  isBusy,
+  onClose,
+  onSave,
+}: {
+  name: string
+  foundAt: string
+  isBusy: boolean
+  onClose: () => void
+  onSave: (foundAt: string) => void
+}) {
+  const [at, setAt] = useState(toLocalInput(new Date(foundAt)))
+  return (
+    <Modal opened onClose={onClose} title={`When ${name} was found affected`}>
+      <Stack>
+        <TextInput
+          label="Found affected"
+          description="In your time zone. Once the incident is declared it can be corrected to an earlier time only, because deadlines may be counted from it."
+          type="datetime-local"
+          value={at}
+          onChange={event => setAt(event.currentTarget.value)}
+          required
+        />
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button disabled={fromLocalInput(at) === ''} loading={isBusy} onClick={() => onSave(fromLocalInput(at))}>
+            Save
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  )
+}
+
 function AddModal({
   noun,
   choices,
@@ -134,10 +202,11 @@ function AddModal({
   choices: { value: string; label: string }[]
   isBusy: boolean
   onClose: () => void
-  onAdd: (added: { id: string; basis: string }[]) => void
+  onAdd: (added: { id: string; basis: string; foundAt?: string }[]) => void
 }) {
   const [ids, setIds] = useState<string[]>([])
   const [basis, setBasis] = useState('')
+  const [foundAt, setFoundAt] = useState('')
   const isReady = ids.length > 0 && basis.trim() !== ''
   return (
     <Modal opened onClose={onClose} title={`Add an affected ${noun}`}>
@@ -152,11 +221,24 @@ function AddModal({
           onChange={event => setBasis(event.currentTarget.value)}
           required
         />
+        {noun === 'customer' ? (
+          <TextInput
+            label="Found affected"
+            description="In your time zone; now if empty"
+            type="datetime-local"
+            value={foundAt}
+            onChange={event => setFoundAt(event.currentTarget.value)}
+          />
+        ) : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button disabled={!isReady} loading={isBusy} onClick={() => onAdd(ids.map(id => ({ id, basis: basis.trim() })))}>
+          <Button
+            disabled={!isReady}
+            loading={isBusy}
+            onClick={() => onAdd(ids.map(id => ({ id, basis: basis.trim(), ...(foundAt === '' ? {} : { foundAt: fromLocalInput(foundAt) }) })))}
+          >
             Add
           </Button>
         </Group>

@@ -9,7 +9,7 @@ const actions: Record<string, { route: RouteName; title: string; lead: string; b
   declare: {
     route: 'declareIncident',
     title: 'Declare incident',
-    lead: 'Starts the notification deadlines: affected customers must be notified within their contractual hours from now.',
+    lead: 'Starts the notification deadlines: affected customers must be notified within the time that their contracts give.',
     button: 'Declare incident',
   },
   contain: {

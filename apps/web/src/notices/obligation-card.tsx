@@ -6,6 +6,7 @@ import { useRouteForm } from '../forms.ts'
 import { ExerciseBadge, StateBadge } from '../parts/badges.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useKeeping } from '../parts/kept.ts'
+import { lastTimeOf, lengthOf, termText } from '../parts/notice-term.ts'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow, remaining, Time, useNow } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
@@ -64,6 +65,7 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
           </Text>
         ) : null}
         <Clock obligation={obligation} />
+        <BothWays obligation={obligation} />
         {obligation.decision ? <Decision obligation={obligation} decision={obligation.decision} /> : null}
         {obligation.notices.map(notice => (
           <NoticeView key={notice.id} obligation={obligation} notice={notice} keep={keep} mayWork={canRespond && obligation.state !== 'waived'} />
@@ -94,7 +96,7 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
 
 function Clock({ obligation }: { obligation: Obligation }) {
   const now = useNow(15_000)
-  const { startedAt, dueAt, notifiedAt, timing, state, kind } = obligation
+  const { startedAt, dueAt, notifiedAt, contractTiming, state, kind } = obligation
   if (state === 'ended')
     return (
       <Text size="sm" className="quiet">
@@ -104,13 +106,14 @@ function Clock({ obligation }: { obligation: Obligation }) {
   if (!startedAt || !dueAt)
     return (
       <Text size="sm" className="quiet">
-        The deadline starts at declaration.
+        The deadline runs once the incident is declared.
       </Text>
     )
   if (notifiedAt)
     return (
       <Text size="sm" component="div">
-        Notified <Time at={notifiedAt} />, {timing === 'notified' ? `${remaining(dueAt, Date.parse(notifiedAt))} before the deadline` : 'after the deadline'}.
+        Notified <Time at={notifiedAt} />,{' '}
+        {contractTiming === 'notified' ? `${remaining(dueAt, Date.parse(notifiedAt))} before the deadline` : 'after the deadline'}.
       </Text>
     )
   const total = Date.parse(dueAt) - Date.parse(startedAt)
@@ -128,6 +131,34 @@ function Clock({ obligation }: { obligation: Obligation }) {
       </Group>
       <Progress value={share} color={isOverdue ? 'red' : share >= 66 ? 'orange' : 'blue'} size="sm" aria-label="Time used" />
     </div>
+  )
+}
+
+/** What the deadline is counted by, and from being found, where that makes a difference. */
+function BothWays({ obligation: { term, dueAt, found, state } }: { obligation: Obligation }) {
+  const now = useNow(15_000)
+  if (term === null || dueAt === null || state === 'ended') return null
+  const late = found !== null && lastTimeOf({ found }, dueAt) !== dueAt ? found : null
+  return (
+    <Text size="sm" className="quiet" component="div">
+      {termText(term)}
+      {late ? (
+        <>
+          , which had passed before the customer was found affected <Time at={late.at} isRelative />. Counted from then: {lengthOf(term)}, until{' '}
+          <Time at={late.dueAt} />
+          {late.timing === 'overdue'
+            ? ` (${remaining(late.dueAt, now)} overdue)`
+            : late.timing.startsWith('notified')
+              ? ''
+              : ` (${remaining(late.dueAt, now)} left)`}
+          .
+        </>
+      ) : found ? (
+        <>
+          . Found affected <Time at={found.at} />.
+        </>
+      ) : null}
+    </Text>
   )
 }
 

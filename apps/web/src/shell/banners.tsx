@@ -2,6 +2,7 @@ import { Anchor, Text } from '@mantine/core'
 import { IconClockHour4, IconFlask, IconLogout, IconMailOff } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import { useApi } from '../api.ts'
+import { lastTimeOf } from '../parts/notice-term.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 import { remaining, useNow } from '../parts/time.tsx'
 import { useHasSessionEnded } from '../session.ts'
@@ -75,13 +76,14 @@ function RunningClock() {
   const first = obligations.data?.items[0]
   const others = (counters.data?.obligationsDue ?? 1) - 1
   if (!first?.dueAt) return null
-  const isOverdue = Date.parse(first.dueAt) < now
+  const dueAt = lastTimeOf(first, first.dueAt)
+  const isOverdue = Date.parse(dueAt) < now
   const timing = isOverdue ? 'overdue' : first.timing === 'due-soon' ? 'due-soon' : 'due'
   return (
     <Link to="/incidents/$id" params={{ id: first.incident.id }} search={{ tab: 'notices' }} className="clock-bar" data-timing={timing}>
       <IconClockHour4 size={16} aria-hidden />
       <Text inherit fw={620} className="numeric">
-        {isOverdue ? `${remaining(first.dueAt, now)} overdue` : `${remaining(first.dueAt, now)} left`}
+        {isOverdue ? `${remaining(dueAt, now)} overdue` : `${remaining(dueAt, now)} left`}
       </Text>
       <Text inherit>
         {first.customer === null

@@ -50,6 +50,23 @@ describe('what entries say of a record', () => {
     ])
   })
 
+  test('has of a customer when it was found; where an older entry does not say, that is when it was listed first', () => {
+    const set = (of: readonly { id: string; foundAt?: string }[], when: string) => ({
+      ...(written({
+        ...{ type: 'incident.customers-set', kind: 'incident', of: 7, version: 2 },
+        data: { customers: of.map(each => ({ ...each, name: 'Globex', basis: 'Logs.' })), before: { customers: [] } },
+      })[0] ?? expect.fail('it is one entry')),
+      at: when,
+    })
+    const [later, found] = ['2026-11-24T08:00:00.000Z', '2026-11-20T08:00:00.000Z']
+    const entries = [set([{ id: id(1) }], at), set([{ id: id(1) }, { id: id(2) }, { id: id(3), foundAt: found }], later)]
+    const customers = [at, later, found].map((foundAt, n) => ({ id: id(n + 1), basis: 'Logs.', foundAt }))
+    expect(sentences(entries, [{ kind: 'incident', id: id(7), fields: { customers } }])).toEqual([])
+    const removed = [...entries, set([{ id: id(2) }], later), set([{ id: id(1) }, { id: id(2) }], later)]
+    const again = [later, later].map((foundAt, n) => ({ id: id(n + 1), basis: 'Logs.', foundAt }))
+    expect(sentences(removed, [{ kind: 'incident', id: id(7), fields: { customers: again } }]), 'one that is listed anew is found anew').toEqual([])
+  })
+
   test('names records that are missing from the tables, and those that no entry is about', () => {
     expect(sentences(entries, [])).toEqual([`notice ${id(1)} is missing from the tables; entry 0 (notice.drafted) made it`])
     expect(sentences([], [notice({})])).toEqual([`notice ${id(1)} is in the tables, but no entry is about it`])

@@ -1,6 +1,8 @@
 import { digest } from '@tocsin/merkle'
+import { z } from 'zod'
 import { UnreadableEvent } from '../event.ts'
 import { type DataOf, type EventType, readEvent } from '../registry.ts'
+import { hoursOfDeclaration } from '../vocabulary.ts'
 import { type FoldableEntry, FoldedRecords } from './records.ts'
 
 type Step<Type extends EventType> = (records: FoldedRecords, entry: FoldableEntry, data: DataOf<Type>) => void
@@ -13,6 +15,18 @@ const instant = (at: string) => new Date(at).toISOString()
 const instantOrNull = (at: string | null) => (at === null ? null : instant(at))
 const byId = <T extends { readonly id: string }>(all: readonly T[]) => all.toSorted((a, b) => (a.id < b.id ? -1 : 1))
 const sorted = (ids: Iterable<string>) => [...new Set(ids)].sort()
+
+/** Affected customers. Without a time, one was found when it was listed first. */
+function listedCustomers(records: FoldedRecords, entry: FoldableEntry, { customers }: DataOf<'incident.customers-set'>): object[] {
+  const before = records.of(entry).get('customers')
+  const found = new Map(
+    z
+      .array(z.object({ id: z.string(), foundAt: z.string() }))
+      .safeParse(before)
+      .data?.map(({ id, foundAt }) => [id, foundAt]),
+  )
+  return byId(customers.map(({ id, basis, foundAt }) => ({ id, basis, foundAt: instant(foundAt ?? found.get(id) ?? entry.at) })))
+}
 
 const listed = (all: readonly { readonly id: string; readonly basis: string }[]) => byId(all.map(({ id, basis }) => ({ id, basis })))
 
@@ -67,7 +81,7 @@ const incidentSteps: Steps = {
     record.set(entry, { memberIds: Array.isArray(before) ? before.filter(id => id !== person.id) : undefined })
   },
   'incident.services-set': (records, entry, { services }) => records.of(entry).set(entry, { services: listed(services) }),
-  'incident.customers-set': (records, entry, { customers }) => records.of(entry).set(entry, { customers: listed(customers) }),
+  'incident.customers-set': (records, entry, data) => records.of(entry).set(entry, { customers: listedCustomers(records, entry, data) }),
   'incident.made-parent': (records, entry, { joinedIds }) => admit(records, entry, joinedIds),
   'incident.linked-to-parent': (records, entry, { parentId }) => records.of(entry).set(entry, { parentId }),
   'incident.declared': (records, entry, data) => transition(records, entry, data, { declaredAt: instant(data.declaredAt) }),
@@ -166,6 +180,8 @@ const running = (entry: FoldableEntry, startedAt: string, dueAt: string) => ({
     state: 'due',
     startedAt: instant(startedAt),
     dueAt: instant(dueAt),
+    foundAt: null,
+    foundDueAt: null,
     missedDueAt: null,
     notifiedAt: null,
     isDemo: entry.isDemo,
@@ -174,21 +190,33 @@ const running = (entry: FoldableEntry, startedAt: string, dueAt: string) => ({
 })
 
 const obligationSteps: Steps = {
-  'obligation.opened': (records, entry, { customerId, startedAt, dueAt, hours }) => {
+  'obligation.opened': (records, entry, { customerId, startedAt, dueAt, foundAt, foundDueAt, term }) => {
     // A decision may have been proposed before.
     const { fields, isForgotten } = records.of(entry)
     records.make(entry, {
       ...(fields.size > 0 || isForgotten ? {} : noDecision),
-      ...{ kind: 'initial', customerId, hours, promisedById: null },
-      ...running(entry, startedAt, dueAt),
+      ...{ kind: 'initial', customerId, term, promisedById: null },
+      ...{ ...running(entry, startedAt, dueAt), foundAt: instantOrNull(foundAt), foundDueAt: instantOrNull(foundDueAt) },
     })
   },
   'obligation.promised': (records, entry, { customerId, noticeId, startedAt, dueAt }) =>
-    records.make(entry, { ...noDecision, kind: 'update', customerId, hours: null, promisedById: noticeId, ...running(entry, startedAt, dueAt) }),
+    records.make(entry, { ...noDecision, kind: 'update', customerId, term: null, promisedById: noticeId, ...running(entry, startedAt, dueAt) }),
   'obligation.scope-opened': (records, entry, { startedAt, dueAt, hours }) =>
-    records.make(entry, { ...noDecision, kind: 'scope', customerId: null, hours, promisedById: null, ...running(entry, startedAt, dueAt) }),
-  'obligation.update-opened': (records, entry, { customerId, startedAt, dueAt, hours }) =>
-    records.make(entry, { ...noDecision, kind: 'update', customerId, hours, promisedById: null, ...running(entry, startedAt, dueAt) }),
+    records.make(entry, {
+      ...noDecision,
+      kind: 'scope',
+      customerId: null,
+      term: hoursOfDeclaration(hours),
+      promisedById: null,
+      ...running(entry, startedAt, dueAt),
+    }),
+  'obligation.moved': (records, entry, { startedAt, dueAt, foundAt, foundDueAt }) =>
+    records.of(entry).set(entry, {
+      ...{ startedAt: instant(startedAt), dueAt: instant(dueAt) },
+      ...{ foundAt: instantOrNull(foundAt), foundDueAt: instantOrNull(foundDueAt) },
+    }),
+  'obligation.update-opened': (records, entry, { customerId, startedAt, dueAt }) =>
+    records.make(entry, { ...noDecision, kind: 'update', customerId, term: null, promisedById: null, ...running(entry, startedAt, dueAt) }),
   'obligation.ended': (records, entry, { why }) => records.of(entry).set(entry, { ...(why === 'stood-down' ? noDecision : {}), state: 'ended' }),
   'decision.lapsed': (records, entry) => records.of(entry).set(entry, { ...noDecision, state: 'due' }),
   'obligation.missed': (records, entry, { dueAt }) => records.of(entry).set(entry, { missedDueAt: instant(dueAt) }),
@@ -277,7 +305,37 @@ const reviewSteps: Steps = {
   },
 }
 
-const steps: Steps = { ...incidentSteps, ...taskSteps, ...proposalSteps, ...obligationSteps, ...noticeSteps, ...reviewSteps }
+/** What is approved of a proposed key date. */
+export const approvedOfFact = ({ kind, at, source, basis, reason }: Omit<DataOf<'fact.proposed'>, 'before'>) => ({ kind, at, source, basis, reason })
+
+const stated = (entry: FoldableEntry, { kind, at, source, basis, reason }: Omit<DataOf<'fact.proposed'>, 'before'>, state: 'current' | 'proposed') => ({
+  ...{ kind, at: instant(at), source, basis, reason, state },
+  ...{ recordedById: personOf(entry), recordedAt: instant(entry.at), decidedById: null, decidedAt: null },
+})
+
+/** The version before a correction does not count any more. */
+const supersede = (records: FoldedRecords, entry: FoldableEntry, before: { readonly id: string } | null) =>
+  before === null ? undefined : records.find(before.id)?.set(entry, { state: 'superseded' })
+
+const factSteps: Steps = {
+  'fact.stated': (records, entry, data) => records.make(entry, stated(entry, { ...data, reason: null }, 'current')),
+  'fact.corrected': (records, entry, data) => {
+    supersede(records, entry, data.before)
+    records.make(entry, stated(entry, data, 'current'))
+  },
+  'fact.proposed': (records, entry, data) => records.make(entry, stated(entry, data, 'proposed')),
+  'fact.approved': (records, entry, { before, sha256 }) => {
+    const { fields } = records.of(entry)
+    const [kind, at, source, basis, reason] = ['kind', 'at', 'source', 'basis', 'reason'].map(field => fields.get(field)?.value)
+    const isKnown = ['kind', 'at', 'source', 'basis', 'reason'].every(field => fields.has(field))
+    records.approve(entry, sha256, isKnown ? digest({ kind, at, source, basis, reason }) : undefined)
+    supersede(records, entry, before)
+    records.of(entry).set(entry, { state: 'current', decidedById: personOf(entry), decidedAt: instant(entry.at) })
+  },
+  'fact.rejected': (records, entry) => records.of(entry).set(entry, { state: 'rejected', decidedById: personOf(entry), decidedAt: instant(entry.at) }),
+}
+
+const steps: Steps = { ...incidentSteps, ...factSteps, ...taskSteps, ...proposalSteps, ...obligationSteps, ...noticeSteps, ...reviewSteps }
 
 /** The types of entries that say what a record is: the others change no field of any. */
 export const foldedTypes = Object.keys(steps)
