@@ -29,9 +29,16 @@ export const CustomerInput = z.object({
   terms: z.string().trim().max(4_000).default('').describe('Contract terms for security notifications, as free text'),
   noticeHours: z.number().int().min(1).max(72, 'must be at most 72 hours').default(72),
   contacts: z
-    .array(z.object({ name: Line(100), email: Email }))
+    .array(
+      z.object({
+        name: Line(100),
+        email: Email,
+        isAlternate: z.boolean().default(false).describe('Gets notices only where none of the other contacts could be reached'),
+      }),
+    )
     .min(1, 'must have at least one contact')
-    .max(20),
+    .max(20)
+    .refine(contacts => contacts.some(({ isAlternate }) => !isAlternate), 'must have at least one contact that is not an alternate'),
   serviceIds: z.array(Id).max(500).default([]).describe('Services that the customer uses'),
 })
 export const Customer = z
@@ -41,7 +48,7 @@ export const Customer = z
     region: z.string(),
     terms: z.string(),
     noticeHours: z.number(),
-    contacts: z.array(z.object({ name: z.string(), email: z.string() })),
+    contacts: z.array(z.object({ name: z.string(), email: z.string(), isAlternate: z.boolean() })),
     services: z.array(Reference),
     isDemo: z.boolean(),
     version: Version,

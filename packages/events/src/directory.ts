@@ -10,7 +10,8 @@ const Customer = z.strictObject({
   region: z.string(),
   terms: z.string(),
   noticeHours: Count,
-  contacts: z.array(z.strictObject({ name: z.string(), email: z.string() })),
+  /** `isAlternate`: who gets notices where no other contact is reached. */
+  contacts: z.array(z.strictObject({ name: z.string(), email: z.string(), isAlternate: z.boolean().optional() })),
   serviceIds: z.array(Id),
 })
 

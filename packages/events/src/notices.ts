@@ -32,8 +32,12 @@ const decision = (kind: z.output<typeof DecisionKind>, customer: string) =>
       : 'deferral of the list of affected customers'
     : `${decided[kind]} of the notice to ${customer}`
 
-const EndReason = z.enum(['customers-listed', 'promised-anew'])
-const ended = { 'customers-listed': 'affected customers are listed', 'promised-anew': 'a newer notice announced another time' } as const
+const EndReason = z.enum(['customers-listed', 'promised-anew', 'notice-returned'])
+const ended = {
+  'customers-listed': 'affected customers are listed',
+  'promised-anew': 'a newer notice announced another time',
+  'notice-returned': 'the notice that announced it was returned',
+} as const
 
 /** What the auditor of obligations repaired. */
 const audited = {
@@ -82,8 +86,19 @@ export const noticeEvents = [
     version: 1,
     subject: 'obligation',
     within: 'incident',
-    data: z.strictObject({ customer: z.string(), notifiedAt: Instant, dueAt: Instant.nullable(), isInTime: z.boolean() }),
+    /** `noticeId`: of the notice that a server took. */
+    data: z.strictObject({ customer: z.string(), notifiedAt: Instant, dueAt: Instant.nullable(), isInTime: z.boolean(), noticeId: Id.optional() }),
     sentence: ({ data }) => `${data.customer} notified ${data.isInTime ? 'on time' : 'late'}`,
+  }),
+  event({
+    type: 'obligation.reopened',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    /** The notice that met it reached nobody: it is due again, with the deadline that it had. */
+    data: z.strictObject({ customer: z.string(), kind: ObligationKind, dueAt: Instant.nullable(), noticeId: Id }),
+    sentence: ({ data, at }) =>
+      `${data.kind === 'update' ? `The announced update to ${data.customer}` : `The notification of ${data.customer}`} is due again${data.dueAt === null ? '' : `, by ${when(data.dueAt, at)}`}: the notice was returned`,
   }),
   event({
     type: 'obligation.missed',
@@ -173,8 +188,8 @@ export const noticeEvents = [
     version: 1,
     subject: 'notice',
     within: 'incident',
-    /** `to`: whom it was approved for. `mailsSha256`: of the canonical JSON of all mails, each with address, subject, body and demo mark. */
-    data: z.strictObject({ customer: z.string(), sha256: Digest, to: z.array(z.string()).optional(), mailsSha256: Digest.optional() }),
+    /** `to`: whom it was approved for, `alternates`: whom else where none of them is reached. `mailsSha256`: of the canonical JSON of all mails, each with address, subject, body and demo mark. */
+    data: z.strictObject({ customer: z.string(), sha256: Digest, to: z.array(z.string()).optional(), alternates: z.array(z.string()).optional(), mailsSha256: Digest.optional() }),
     sentence: ({ data }) => `Approved the notice to ${data.customer}`,
   }),
   event({
@@ -186,8 +201,10 @@ export const noticeEvents = [
     data: z.strictObject({
       ...{ customer: z.string(), to: z.array(z.string()), sha256: Digest },
       mails: z.array(z.strictObject({ messageId: Id, sha256: Digest })).optional(),
+      isToAlternates: z.boolean().optional(),
     }),
-    sentence: ({ data }) => `Sent the notice to ${data.customer}`,
+    sentence: ({ data }) =>
+      data.isToAlternates ? `Sent the notice to the alternate contacts of ${data.customer}: no other contact was reached` : `Sent the notice to ${data.customer}`,
   }),
   event({
     type: 'notice.delivered',
@@ -205,6 +222,30 @@ export const noticeEvents = [
     within: 'incident',
     data: Delivery,
     sentence: ({ data }) => `Notice to ${data.customer} could not be delivered to ${data.address}: ${data.receipt}`,
+  }),
+  event({
+    type: 'notice.bounced',
+    version: 1,
+    subject: 'notice',
+    within: 'incident',
+    /** After a server had taken it. */
+    data: Delivery,
+    sentence: ({ data }) => `Notice to ${data.customer} returned, sent to ${data.address}: ${data.receipt}`,
+  }),
+  event({
+    type: 'notice.reported',
+    version: 1,
+    subject: 'notice',
+    within: 'incident',
+    /** What a server says of a mail that another one had taken. `relayed`: it was handed on to a server that reports nothing. */
+    data: z.strictObject({ customer: z.string(), address: z.string(), messageId: Id, outcome: z.enum(['delayed', 'relayed', 'delivered']), report: z.string() }),
+    sentence: ({ data }) =>
+      data.outcome === 'delivered'
+        ? `Notice to ${data.customer} delivered to the mailbox of ${data.address}`
+        : data.outcome === 'delayed'
+          ? `Notice to ${data.customer} delayed on its way to ${data.address}: ${data.report}`
+          : `Notice to ${data.customer} passed on to another mail server for ${data.address}`,
+    reason: ({ data }) => data.report,
   }),
   event({
     type: 'decision.proposed',

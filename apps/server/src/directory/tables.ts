@@ -32,7 +32,7 @@ export const customers = table(
     terms: text('terms').notNull(),
     noticeHours: integer('notice_hours').notNull(),
     /** A customer whose contacts cannot be read is still owed its notifications. */
-    contacts: json('contacts', z.array(z.object({ name: z.string(), email: z.string() })), []).notNull(),
+    contacts: json('contacts', z.array(z.object({ name: z.string(), email: z.string(), isAlternate: z.boolean().default(false) })), []).notNull(),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
   },

@@ -50,8 +50,9 @@ export interface Delivery {
   readonly purposeId: string
   readonly channel: MessageChannel
   readonly address: string
-  readonly state: 'sent' | 'failed'
-  /** What the receiving server said. */
+  /** Sent or not; later, where a server reports it, what became of what was sent: delayed, handed on to a server that reports nothing, delivered, or returned. */
+  readonly state: 'sent' | 'failed' | 'delayed' | 'relayed' | 'delivered' | 'bounced'
+  /** What the receiving or reporting server said. */
   readonly receipt: string
 }
 

@@ -19,6 +19,10 @@ export type Clocked = Pick<ObligationRow, 'kind' | 'state' | 'startedAt' | 'dueA
 
 export const isOpen = inArray(obligations.state, ['due', 'deferred'])
 
+/** What is owed to the same customer of the same incident. */
+export const isOfCustomer = ({ incidentId, customerId }: Pick<ObligationRow, 'incidentId' | 'customerId'>) =>
+  and(eq(obligations.incidentId, incidentId), sql`${obligations.customerId} is not distinct from ${customerId}::uuid`)
+
 /** 9 o'clock UTC of a day: when a decision that was made until that day is reviewed. */
 export const morningOf = (day: string): Instant => addHours(`${day}T00:00:00.000Z`, 9)
 

@@ -150,7 +150,7 @@ export async function endObligations(
   tx: Tx,
   incidentId: string,
   kind: ObligationRow['kind'],
-  why: 'customers-listed' | 'promised-anew',
+  why: 'customers-listed' | 'promised-anew' | 'notice-returned',
   which = sql`true`,
 ): Promise<void> {
   const ended = await tx.db

@@ -131,6 +131,8 @@ const running = (entry: FoldableEntry, startedAt: string, dueAt: string) => ({
     dueAt: instant(dueAt),
     missedDueAt: null,
     notifiedAt: null,
+    metById: null,
+    joinedToId: null,
     isDemo: entry.isDemo,
     isExercise: entry.isExercise,
   },
@@ -153,7 +155,10 @@ const obligationSteps: Steps = {
   'obligation.ended': (records, entry) => records.of(entry).set(entry, { state: 'ended' }),
   'decision.lapsed': (records, entry) => records.of(entry).set(entry, { ...noDecision, state: 'due' }),
   'obligation.missed': (records, entry, { dueAt }) => records.of(entry).set(entry, { missedDueAt: instant(dueAt) }),
-  'obligation.notified': (records, entry, { notifiedAt }) => records.of(entry).set(entry, { state: 'notified', notifiedAt: instant(notifiedAt) }),
+  // Entries of older versions do not say by which notice.
+  'obligation.notified': (records, entry, { notifiedAt, noticeId }) =>
+    records.of(entry).set(entry, { state: 'notified', notifiedAt: instant(notifiedAt), metById: noticeId }),
+  'obligation.reopened': (records, entry) => records.of(entry).set(entry, { ...noDecision, state: 'due', notifiedAt: null, metById: null }),
   'decision.proposed': (records, entry, { kind, reasonCategory, reason, reviewOn }) =>
     records.of(entry).set(entry, {
       ...{ decisionKind: kind, decisionReasonCategory: reasonCategory, decisionReason: reason, decisionReviewOn: reviewOn },
@@ -180,11 +185,12 @@ function textDigest(records: FoldedRecords, entry: FoldableEntry): string | unde
   return textFields.every(field => fields.has(field)) ? digest(Object.fromEntries(textFields.map(field => [field, fields.get(field)?.value]))) : undefined
 }
 
-/** How a mail of a notice went, which may settle the notice. Entries of older versions did not say. */
+/** How a mail of a notice went, which may settle the notice. Entries of older versions did not say. What was sent and returned to the last contact is to be sent again. */
 function settled(records: FoldedRecords, entry: FoldableEntry, { noticeState }: { readonly noticeState?: string | undefined }): void {
   const record = records.of(entry)
   const isSent = noticeState === 'sent' && record.get('state') !== 'sent'
-  record.set(entry, { state: noticeState, ...(noticeState === undefined ? { sentAt: undefined } : isSent ? { sentAt: instant(entry.at) } : {}) })
+  const sentAt = noticeState === undefined ? { sentAt: undefined } : isSent ? { sentAt: instant(entry.at) } : noticeState === 'approved' ? { sentAt: null } : {}
+  record.set(entry, { state: noticeState, ...sentAt })
 }
 
 const noticeSteps: Steps = {
@@ -207,6 +213,7 @@ const noticeSteps: Steps = {
   },
   'notice.delivered': settled,
   'notice.undelivered': settled,
+  'notice.bounced': settled,
 }
 
 /** What is verified of a follow-up action: that it is done as its owner says. */
