@@ -24,7 +24,16 @@ export const Notice = z
     approvedBy: z.string().nullable(),
     approvedAt: At.nullable(),
     sentAt: At.nullable(),
-    deliveries: z.array(z.object({ to: z.string(), state: z.enum(messageStates), receipt: z.string().nullable(), at: At.nullable() })),
+    deliveries: z.array(
+      z.object({
+        to: z.string(),
+        state: z.enum(messageStates),
+        receipt: z.string().nullable().describe('The mail server that took it, or refused it, and what it said'),
+        at: At.nullable(),
+        report: z.string().nullable().describe('What a mail server reported later: which one, and what it said'),
+        reportedAt: At.nullable(),
+      }),
+    ),
     version: Version,
   })
   .meta({ id: 'Notice' })

@@ -189,7 +189,13 @@ export const noticeEvents = [
     subject: 'notice',
     within: 'incident',
     /** `to`: whom it was approved for, `alternates`: whom else where none of them is reached. `mailsSha256`: of the canonical JSON of all mails, each with address, subject, body and demo mark. */
-    data: z.strictObject({ customer: z.string(), sha256: Digest, to: z.array(z.string()).optional(), alternates: z.array(z.string()).optional(), mailsSha256: Digest.optional() }),
+    data: z.strictObject({
+      customer: z.string(),
+      sha256: Digest,
+      to: z.array(z.string()).optional(),
+      alternates: z.array(z.string()).optional(),
+      mailsSha256: Digest.optional(),
+    }),
     sentence: ({ data }) => `Approved the notice to ${data.customer}`,
   }),
   event({
@@ -204,7 +210,9 @@ export const noticeEvents = [
       isToAlternates: z.boolean().optional(),
     }),
     sentence: ({ data }) =>
-      data.isToAlternates ? `Sent the notice to the alternate contacts of ${data.customer}: no other contact was reached` : `Sent the notice to ${data.customer}`,
+      data.isToAlternates
+        ? `Sent the notice to the alternate contacts of ${data.customer}: no other contact was reached`
+        : `Sent the notice to ${data.customer}`,
   }),
   event({
     type: 'notice.delivered',
@@ -238,7 +246,13 @@ export const noticeEvents = [
     subject: 'notice',
     within: 'incident',
     /** What a server says of a mail that another one had taken. `relayed`: it was handed on to a server that reports nothing. */
-    data: z.strictObject({ customer: z.string(), address: z.string(), messageId: Id, outcome: z.enum(['delayed', 'relayed', 'delivered']), report: z.string() }),
+    data: z.strictObject({
+      customer: z.string(),
+      address: z.string(),
+      messageId: Id,
+      outcome: z.enum(['delayed', 'relayed', 'delivered']),
+      report: z.string(),
+    }),
     sentence: ({ data }) =>
       data.outcome === 'delivered'
         ? `Notice to ${data.customer} delivered to the mailbox of ${data.address}`

@@ -64,7 +64,12 @@ export async function loadDemo(tx: Tx, context: AppContext, caller: Caller): Pro
     serviceIds.set(service.name, saved.id)
   }
   for (const { services: used, ...customer } of demoCustomers)
-    await saveCustomer(tx, caller, { ...customer, contacts: customer.contacts.map(one => ({ ...one, isAlternate: false })), serviceIds: used.map(name => serviceIds.get(name) ?? '') }, true)
+    await saveCustomer(
+      tx,
+      caller,
+      { ...customer, contacts: customer.contacts.map(one => ({ ...one, isAlternate: false })), serviceIds: used.map(name => serviceIds.get(name) ?? '') },
+      true,
+    )
   const { key } = await createIntegration(
     tx,
     context.messenger.origin,

@@ -9,9 +9,9 @@ import type { Delivery } from '../kernel/messenger.ts'
 import { messages } from '../notify/index.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { isOfCustomer, isOpen, noDecision, type ObligationRow, plan, recordMissed, resolveCalls } from './clocks.ts'
+import { reachNobody, takeBack } from './returned.ts'
 import { notices, obligations } from './tables.ts'
 import { returnedTopic, reviewTopic } from './timers.ts'
-import { reachNobody, takeBack } from './returned.ts'
 
 type NoticeRow = typeof notices.$inferSelect
 

@@ -173,4 +173,5 @@ export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, no
   return obligation.id
 }
 
-const recipientsOf = ({ contacts }: CustomerRow, alternates: boolean) => contacts.flatMap(({ email, isAlternate }) => (isAlternate === alternates ? [email] : []))
+const recipientsOf = ({ contacts }: CustomerRow, alternates: boolean) =>
+  contacts.flatMap(({ email, isAlternate }) => (isAlternate === alternates ? [email] : []))

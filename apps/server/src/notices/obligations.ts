@@ -117,7 +117,9 @@ async function noticesOf(reader: Reader, obligationIds: readonly string[]): Prom
       sentAt: notice.sentAt,
       deliveries: sent
         .filter(message => message.purposeId === notice.id)
-        .map(message => ({ to: message.address, state: message.state, receipt: message.receipt ?? message.lastError, at: message.sentAt })),
+        .map(({ address, state, receipt, lastError, sentAt, report, reportedAt }) => ({
+          ...{ to: address, state, receipt: receipt ?? lastError, at: sentAt, report, reportedAt },
+        })),
       version: notice.version,
     },
   }))

@@ -31,7 +31,12 @@ export function openNotify(context: AppContext): Bindings {
  * @param certificate that replies are received with, too
  * @returns the mail server, to be started
  */
-export function openAnswers(http: FastifyInstance, context: AppContext & { readonly messenger: Outbox }, desk: AnswerDesk, certificate?: ServerCertificate): Inbox {
+export function openAnswers(
+  http: FastifyInstance,
+  context: AppContext & { readonly messenger: Outbox },
+  desk: AnswerDesk,
+  certificate?: ServerCertificate,
+): Inbox {
   mountCallbacks(http, context, desk)
   const takers = {
     reply: (mail: IncomingMail) => answerByMail(context, desk, mail),

@@ -26,7 +26,11 @@ describe('a report of a mail server says which server said what of the recipient
     ['delivered', 'delivered', 'mx1.globex.test: 2.0.0 delivery via local: delivered to mailbox'],
     ['relayed', 'relayed', 'mx1.globex.test: 2.0.0 250 2.0.0 Ok: queued'],
     ['forwarded', 'failed', 'mx.mailbox.test for soc@mailbox.test: 5.2.2 552 5.2.2 Mailbox full'],
-    ['qmail', 'failed', /^A bounce that cannot be read: Hi\. This is the qmail-send program.*<security@globex\.test>:\s+Sorry, no mailbox here by that name\. \(#5\.1\.1\)/s],
+    [
+      'qmail',
+      'failed',
+      /^A bounce that cannot be read: Hi\. This is the qmail-send program.*<security@globex\.test>:\s+Sorry, no mailbox here by that name\. \(#5\.1\.1\)/s,
+    ],
   ] as const)('%s', async (name, action, text) => {
     expect(await read(name)).toEqual({ action, text: typeof text === 'string' ? text : expect.stringMatching(text) })
   })
