@@ -39,6 +39,8 @@ export const Notice = z
   .meta({ id: 'Notice' })
 export type Notice = z.output<typeof Notice>
 
+const Joined = z.object({ id: Id, incident: z.object({ id: Id, number: z.number() }), dueAt: At.nullable() })
+
 export const Obligation = z
   .object({
     id: Id,
@@ -62,6 +64,8 @@ export const Obligation = z
         reviewOn: Day,
       })
       .nullable(),
+    joinedTo: Joined.nullable().describe('The obligation of the parent incident, whose notice meets this one too'),
+    joined: z.array(Joined).describe('Obligations of linked incidents that the notice to this customer meets too. The earliest deadline of all of them counts'),
     notices: z.array(Notice),
     isDemo: z.boolean(),
     isExercise: z.boolean(),

@@ -267,6 +267,22 @@ export const incidentEvents = [
     sentence: ({ data }) => `Linked it to parent incident ${data.by}${data.title === '' ? '' : `: ${data.title}`}`,
   }),
   event({
+    type: 'incident.child-unlinked',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ reason: z.string(), incident: Count, incidentId: Id }),
+    sentence: ({ data }) => `Unlinked incident ${data.incident}`,
+  }),
+  event({
+    type: 'incident.unlinked-from-parent',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ reason: z.string(), by: Count, parentId: Id }),
+    sentence: ({ data }) => `Unlinked it from parent incident ${data.by}`,
+  }),
+  event({
     type: 'incident.declared',
     version: 1,
     subject: 'incident',

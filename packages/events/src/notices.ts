@@ -101,6 +101,23 @@ export const noticeEvents = [
       `${data.kind === 'update' ? `The announced update to ${data.customer}` : `The notification of ${data.customer}`} is due again${data.dueAt === null ? '' : `, by ${when(data.dueAt, at)}`}: the notice was returned`,
   }),
   event({
+    type: 'obligation.joined',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    /** To the obligation of the parent incident to the same customer: its notice meets both. */
+    data: z.strictObject({ customer: z.string(), joinedToId: Id, incidentId: Id, incident: Count }),
+    sentence: ({ data }) => `The notification of ${data.customer} is shared with parent incident ${data.incident}: one notice serves both`,
+  }),
+  event({
+    type: 'obligation.separated',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    data: z.strictObject({ customer: z.string() }),
+    sentence: ({ data }) => `The notification of ${data.customer} is not shared with a parent incident any more: it needs its own notice`,
+  }),
+  event({
     type: 'obligation.missed',
     version: 1,
     subject: 'obligation',

@@ -88,7 +88,7 @@ export async function changeIncident(
   })
   if (isHidden) await tellLeads(tx, context, caller, saved)
   if (change.isRestricted !== undefined) await watchForLead(tx, context, saved)
-  if (change.dataTouched !== undefined) await effects.follow(tx, saved)
+  if (change.dataTouched !== undefined || change.isRestricted !== undefined) await effects.follow(tx, saved)
 }
 
 /** Restricting an incident takes it out of others' sight, and lifting that shows it to everybody: the decision of whoever leads it, with a reason. */

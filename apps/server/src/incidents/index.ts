@@ -11,8 +11,9 @@ import { alertTypes, extendMonitoring, watchMonitored } from './monitoring.ts'
 import { breakGlass, emergencyAccessJob, endEmergencyAccess, pageIncident, setSuspects } from './need-to-know.ts'
 import { addNote, changeNote, listNotes } from './notes.ts'
 import { escalateAlert, moveAlert, openIncident } from './open.ts'
-import { makeParent } from './parent.ts'
+import { makeParent, unlinkChild } from './parent.ts'
 import { listIncidents, readIncident } from './read.ts'
+import { rollUp } from './roll-up.ts'
 import { leaveLeads, setAffectedCustomers, setAffectedServices } from './scope.ts'
 import { incidentServices } from './tables.ts'
 import { remindOfTasks, scheduleTaskReminders, taskReminderJob } from './task-reminders.ts'
@@ -70,6 +71,8 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     data => sql`select ${uuidIn(sql`(${data} ->> 'parentId')`)}
     union all select parent.id from incidents parent where parent.number = ${numberIn(sql`(${data} ->> 'by')`)}`,
   )
+  context.visibility.names('incident.child-unlinked', data => sql`select ${uuidIn(sql`(${data} ->> 'incidentId')`)}`)
+  context.visibility.names('incident.unlinked-from-parent', data => sql`select ${uuidIn(sql`(${data} ->> 'parentId')`)}`)
   defineWorkload(context)
   context.departures.add((tx, _actor, personId) => leaveLeads(tx, context, personId))
   context.jobs.register(emergencyAccessJob, { run: (tx, { incidentId, personId }) => endEmergencyAccess(tx, incidentId, personId) })
@@ -126,7 +129,13 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.classifyIncident, (tx, { caller, params, body }) =>
       after(tx, caller, params.id, classifyIncident(tx, context, effects, caller, params.id, body)),
     ),
-    command(routes.makeParent, (tx, { caller, params, body }) => after(tx, caller, params.id, makeParent(tx, context, caller, params.id, body))),
+    command(routes.makeParent, (tx, { caller, params, body }) => after(tx, caller, params.id, makeParent(tx, context, effects, caller, params.id, body))),
+    command(routes.unlinkChild, (tx, { caller, params, body }) => after(tx, caller, params.id, unlinkChild(tx, context, effects, caller, params.id, body))),
+    command(routes.rollUp, async (tx, { caller, params }) => {
+      const all = await rollUp(tx, context, caller, params.id)
+      for (const { id } of all.children) await recordRestrictedRead(tx, context, caller, id)
+      return all
+    }),
     command(routes.assignRole, (tx, { caller, params, body }) => after(tx, caller, params.id, assignRole(tx, context, caller, params.id, params.role, body))),
     command(routes.setMembers, (tx, { caller, params, body }) => after(tx, caller, params.id, setMembers(tx, context, caller, params.id, body))),
     command(routes.setSuspects, (tx, { caller, params, body }) => after(tx, caller, params.id, setSuspects(tx, context, caller, params.id, body))),

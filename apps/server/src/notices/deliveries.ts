@@ -1,27 +1,20 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
-import { type IncidentRow, incidents } from '../incidents/index.ts'
+import { incidents } from '../incidents/index.ts'
 import { record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import type { Delivery } from '../kernel/messenger.ts'
 import { messages } from '../notify/index.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
-import { isOfCustomer, isOpen, noDecision, type ObligationRow, plan, recordMissed, resolveCalls } from './clocks.ts'
-import { reachNobody, takeBack } from './returned.ts'
+import { isOpen, noDecision, type ObligationRow, plan, recordMissed, resolveCalls } from './clocks.ts'
+import { isMetWith } from './joined.ts'
+import { type DeliveredNotice, reachNobody, takeBack } from './returned.ts'
 import { notices, obligations } from './tables.ts'
 import { returnedTopic, reviewTopic } from './timers.ts'
 
 type NoticeRow = typeof notices.$inferSelect
-
-/** What a delivery is of, locked. */
-export interface DeliveredNotice {
-  readonly notice: NoticeRow
-  readonly obligation: ObligationRow
-  readonly incident: IncidentRow
-  readonly customer: typeof customers.$inferSelect
-}
 
 async function lockDelivered(tx: Tx, noticeId: string): Promise<DeliveredNotice | undefined> {
   const [found] = await tx.db
@@ -76,9 +69,9 @@ export async function settleDelivery(tx: Tx, context: AppContext, delivery: Deli
   if (noticeState === 'approved') await reachNobody(tx, context, { ...delivered, incident: open }, said)
 }
 
-/** A notice meets everything that is owed to its customer, but for what it promises itself. */
+/** A notice meets everything that is owed to its customer, in linked incidents too, but for what it promises itself. */
 async function meet(tx: Tx, context: AppContext, obligation: ObligationRow, notice: NoticeRow, customer: string): Promise<void> {
-  const which = and(isOfCustomer(obligation), isOpen, sql`${obligations.promisedById} is distinct from ${notice.id}::uuid`)
+  const which = and(isMetWith(obligation), isOpen, sql`${obligations.promisedById} is distinct from ${notice.id}::uuid`)
   // Its check may be a moment late: what is notified after the deadline has missed it.
   await recordMissed(tx, which)
   const met = await tx.db
@@ -94,7 +87,7 @@ async function meet(tx: Tx, context: AppContext, obligation: ObligationRow, noti
     await resolvePagesAbout(tx, context, system, incidentId, reviewTopic(id))
   }
   await resolvePagesAbout(tx, context, system, obligation.incidentId, returnedTopic(obligation.id))
-  if (met.length > 0) await resolveCalls(tx, context, obligation.incidentId)
+  for (const incidentId of new Set(met.map(row => row.incidentId))) await resolveCalls(tx, context, incidentId)
 }
 
 /** The next communication that a notice promises is owed from its first delivery on; again where the notice had been returned and was sent anew. */

@@ -9,6 +9,7 @@ import { newId } from '../kernel/ids.ts'
 import type { Leaving } from '../kernel/messenger.ts'
 import { conflict } from '../kernel/problems.ts'
 import { readSetting } from '../kernel/settings.ts'
+import { incidentsOf } from './joined.ts'
 import { noticeRecord } from './records.ts'
 import type { notices } from './tables.ts'
 import { textOf } from './text.ts'
@@ -20,19 +21,29 @@ type CustomerRow = typeof customers.$inferSelect
 type NoticeMail = Omit<Leaving, 'id' | 'purposeId'> & {
   /** It leaves only where no mail to another contact has arrived. */
   readonly isAlternate: boolean
+  /** The linked incidents that it names. */
+  readonly namedIds: readonly string[]
 }
 
 /** The mails of a notice, one for each contact, alternates too: everything that leaves or may leave, and so what an approval is for. */
-export async function mailsOf(reader: Reader, incident: IncidentRow, notice: NoticeRow, { contacts, isDemo }: CustomerRow): Promise<NoticeMail[]> {
+export async function mailsOf(
+  reader: Reader,
+  incident: IncidentRow,
+  notice: NoticeRow,
+  { id: customerId, contacts, isDemo }: CustomerRow,
+): Promise<NoticeMail[]> {
   const organization = (await readSetting(reader, 'organization', z.string())) ?? 'Our organization'
-  const subject = `Security notice from ${organization} (incident ${incident.number}${notice.kind === 'update' ? ', update' : ''})`
+  const about = await incidentsOf(reader, incident, customerId)
+  const reference = about.map(({ number }) => `incident ${number}`).join(' and ')
+  const subject = `Security notice from ${organization} (${reference}${notice.kind === 'update' ? ', update' : ''})`
   return contacts.map(({ name, email, isAlternate }) => ({
     address: email,
     subject,
-    body: noticeText(organization, incident, name, notice),
+    body: noticeText(organization, reference, name, notice),
     isDemo,
     isExercise: incident.isExercise,
     isAlternate,
+    namedIds: about.flatMap(({ id }) => (id === incident.id ? [] : [id])),
   }))
 }
 
@@ -54,17 +65,17 @@ export async function assertAsApproved(
   await assertAsRecorded(context, tx, incidentId, noticeRecord(notice))
   if (!(await areApproved(tx, notice, mails)))
     throw conflict(
-      `The mails to ${customer} are not those that were approved: the contacts or the name of your organization have changed, or an earlier version of Tocsin recorded the approval. Save the notice again and have it approved.`,
+      `The mails to ${customer} are not those that were approved: the contacts, the name of your organization or the linked incidents have changed, or an earlier version of Tocsin recorded the approval. Save the notice again and have it approved.`,
     )
 }
 
 /** As it was before mails said whether they belong to an exercise, or are for an alternate, where they are neither. */
-const mailFacts = ({ address, subject, body, isDemo, isExercise, isAlternate }: NoticeMail) => ({
+const mailFacts = ({ address, subject, body, isDemo, isExercise, isAlternate }: Omit<NoticeMail, 'namedIds'>) => ({
   ...{ address, subject, body, isDemo, ...(isExercise ? { isExercise } : {}), ...(isAlternate ? { isAlternate } : {}) },
 })
 export const mailsDigest = (mails: readonly NoticeMail[]) => digest(mails.map(mailFacts))
 /** Of what is handed to the mail server: whom a contact stands in for is no part of that. */
-const mailDigest = (mail: Omit<NoticeMail, 'isAlternate'>) => digest(mailFacts({ ...mail, isAlternate: false }))
+const mailDigest = (mail: Omit<NoticeMail, 'isAlternate' | 'namedIds'>) => digest(mailFacts({ ...mail, isAlternate: false }))
 
 /** Posts mails of a notice, and records that they were sent. */
 export async function postMails(
@@ -113,12 +124,12 @@ export async function whyHeldBack(context: AppContext, message: Leaving): Promis
   return 'not sent: it is not the message that the audit log has; the administrators are paged'
 }
 
-function noticeText(organization: string, incident: IncidentRow, name: string, notice: NoticeRow): string {
+function noticeText(organization: string, reference: string, name: string, notice: NoticeRow): string {
   const parts = [
     `Dear ${name},`,
     notice.kind === 'update'
-      ? `this is an update to our notice about incident ${incident.number}.`
-      : `we are writing to inform you of a security incident (our reference: incident ${incident.number}) that affects you.`,
+      ? `this is an update to our notice about ${reference}.`
+      : `we are writing to inform you of a security incident (our reference: ${reference}) that affects you.`,
     `What happened\n${notice.nature}`,
     `Approximate impact on users\n${notice.userImpact}`,
     `What has been done\n${notice.mitigation}`,

@@ -10,6 +10,7 @@ import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { assertSecondPerson } from '../notify/index.ts'
 import { isOfCustomer, type ObligationRow } from './clocks.ts'
+import { assertNotJoined } from './joined.ts'
 import { assertAsApproved, mailsDigest, mailsOf, postMails } from './mails.ts'
 import { noticeRecord } from './records.ts'
 import { notices, obligations } from './tables.ts'
@@ -74,6 +75,7 @@ export async function draftNotice(tx: Tx, context: AppContext, caller: Caller, o
   if (customer === null) throw conflict('It is not known who is affected. List the affected customers first.')
   if (obligation.state === 'ended') throw conflict('Nothing is owed here any more.')
   assertNotWaived(obligation)
+  await assertNotJoined(tx, obligation, customer.name)
   assertAhead(input, tx.now)
   const unsent = await tx.db
     .select({ id: notices.id })
@@ -134,6 +136,7 @@ export async function approveNotice(tx: Tx, context: AppContext, caller: Caller,
   if (notice.state === 'sending' || notice.state === 'sent') throw conflict('This notice was already sent.')
   if (notice.state !== 'draft') throw conflict('This notice is already approved.')
   assertNotWaived(obligation)
+  await assertNotJoined(tx, obligation, customer.name)
   await assertSecondPerson(tx, caller, [notice.authorId, notice.editorId], 'A notice must be approved by somebody other than its author.')
   await assertAsRecorded(context, tx, incident.id, noticeRecord(notice))
   await tx.db
@@ -161,6 +164,7 @@ export async function sendNotice(tx: Tx, context: AppContext, caller: Caller, no
   if (incident.isExercise) throw conflict('This incident is an exercise: nothing is sent to customers. Waive the notification to close it.')
   if (obligation.startedAt === null) throw conflict('Declare the incident before sending the notice.')
   assertNotWaived(obligation)
+  await assertNotJoined(tx, obligation, customer.name)
   if (notice.nextCommunicationAt !== null && notice.nextCommunicationAt <= tx.now)
     throw conflict('The time that this notice announces for the next communication has passed. Set a new time and have the notice approved again.')
   const approved = await mailsOf(tx, incident, notice, customer)

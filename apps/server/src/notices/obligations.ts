@@ -47,6 +47,12 @@ async function selectObligations(reader: Reader, context: AppContext, viewer: Vi
     reader,
     rows.map(row => row.obligation.id),
   )
+  const { hostOf, partsOf } = await joinedOf(
+    reader,
+    context,
+    viewer,
+    rows.map(row => row.obligation),
+  )
   return rows.map(({ obligation, incident, customer, proposedBy, approvedBy }) => ({
     id: obligation.id,
     incident: { id: incident.id, number: incident.number, title: incident.title, isClosed: incident.status === 'closed', executiveId: incident.executiveId },
@@ -68,11 +74,43 @@ async function selectObligations(reader: Reader, context: AppContext, viewer: Vi
             approvedBy,
             reviewOn: obligation.decisionReviewOn ?? '',
           },
+    joinedTo: hostOf(obligation),
+    joined: partsOf(obligation),
     notices: byObligation.get(obligation.id) ?? [],
     isDemo: obligation.isDemo,
     isExercise: obligation.isExercise,
     version: obligation.version,
   }))
+}
+
+/** Obligations of linked incidents that one notice meets, as far as the viewer may see them. */
+async function joinedOf(reader: Reader, context: AppContext, viewer: Viewer, rows: readonly (typeof obligations.$inferSelect)[]) {
+  const ids = rows.map(({ id }) => id)
+  const hostIds = rows.flatMap(({ joinedToId }) => joinedToId ?? [])
+  const linked =
+    ids.length === 0
+      ? []
+      : await reader.db
+          .select({
+            id: obligations.id,
+            joinedToId: obligations.joinedToId,
+            dueAt: obligations.dueAt,
+            incident: { id: incidents.id, number: incidents.number },
+          })
+          .from(obligations)
+          .innerJoin(incidents, eq(incidents.id, obligations.incidentId))
+          .where(and(or(inArray(obligations.id, hostIds), inArray(obligations.joinedToId, ids)), context.visibility.condition(viewer, obligations.incidentId)))
+          .orderBy(asc(incidents.number))
+  const byId = new Map(linked.map(row => [row.id, row]))
+  const parts = Map.groupBy(linked, ({ joinedToId }) => joinedToId)
+  const shown = ({ id, dueAt, incident }: (typeof linked)[number]) => ({ id, dueAt, incident })
+  return {
+    hostOf: ({ joinedToId }: { joinedToId: string | null }) => {
+      const host = joinedToId === null ? undefined : byId.get(joinedToId)
+      return host === undefined ? null : shown(host)
+    },
+    partsOf: ({ id }: { id: string }) => (parts.get(id) ?? []).map(shown),
+  }
 }
 
 async function noticesOf(reader: Reader, obligationIds: readonly string[]): Promise<Map<string, Obligation['notices']>> {

@@ -1,15 +1,23 @@
 import { when } from '@tocsin/events'
 import { asc, eq, inArray, sql } from 'drizzle-orm'
 import type { AppContext } from '../access/index.ts'
+import type { customers } from '../directory/index.ts'
 import { type IncidentRow, incidents, pageLead, reopenForObligation } from '../incidents/index.ts'
 import { lastEntryAbout, recordAll, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
-import { noDecision, plan } from './clocks.ts'
-import type { DeliveredNotice } from './deliveries.ts'
+import { noDecision, type ObligationRow, plan } from './clocks.ts'
 import { endObligations } from './follow.ts'
 import { areApproved, mailsOf, postMails } from './mails.ts'
 import { notices, obligations } from './tables.ts'
 import { returnedTopic } from './timers.ts'
+
+/** What a delivery is of, locked. */
+export interface DeliveredNotice {
+  readonly notice: typeof notices.$inferSelect
+  readonly obligation: ObligationRow
+  readonly incident: IncidentRow
+  readonly customer: typeof customers.$inferSelect
+}
 
 /**
  * Undoes what a notice met that was returned to the last contact who had it: it is due again, with the deadline that it had, and what the notice announced is not.

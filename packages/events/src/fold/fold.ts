@@ -70,6 +70,7 @@ const incidentSteps: Steps = {
   'incident.customers-set': (records, entry, { customers }) => records.of(entry).set(entry, { customers: listed(customers) }),
   'incident.made-parent': (records, entry, { joinedIds }) => admit(records, entry, joinedIds),
   'incident.linked-to-parent': (records, entry, { parentId }) => records.of(entry).set(entry, { parentId }),
+  'incident.unlinked-from-parent': (records, entry) => records.of(entry).set(entry, { parentId: null }),
   'incident.declared': (records, entry, data) => transition(records, entry, data, { declaredAt: instant(data.declaredAt) }),
   'incident.contained': (records, entry, data) => transition(records, entry, data, { monitorUntil: null }),
   'incident.eradicated': transition,
@@ -152,6 +153,8 @@ const obligationSteps: Steps = {
     records.make(entry, { ...noDecision, kind: 'update', customerId, hours: null, promisedById: noticeId, ...running(entry, startedAt, dueAt) }),
   'obligation.scope-opened': (records, entry, { startedAt, dueAt, hours }) =>
     records.make(entry, { ...noDecision, kind: 'scope', customerId: null, hours, promisedById: null, ...running(entry, startedAt, dueAt) }),
+  'obligation.joined': (records, entry, { joinedToId }) => records.of(entry).set(entry, { joinedToId }),
+  'obligation.separated': (records, entry) => records.of(entry).set(entry, { joinedToId: null }),
   'obligation.ended': (records, entry) => records.of(entry).set(entry, { state: 'ended' }),
   'decision.lapsed': (records, entry) => records.of(entry).set(entry, { ...noDecision, state: 'due' }),
   'obligation.missed': (records, entry, { dueAt }) => records.of(entry).set(entry, { missedDueAt: instant(dueAt) }),
