@@ -19,11 +19,12 @@ export async function rollUp(reader: Reader, context: AppContext, viewer: Viewer
   const isChild = and(eq(incidents.parentId, id), context.visibility.condition(viewer, incidents.id))
   const maySeeAlert = context.visibility.ofRecord(viewer, 'alert', sql`alerts.id`)
   const rows = await db
+    // By their full names: in a select from one table, Drizzle leaves the table's away.
     .select({
       ...{ id: incidents.id, number: incidents.number, title: incidents.title, status: incidents.status, severity: incidents.severity },
-      alertCount: sql<number>`(select count(*)::int from alerts where alerts.incident_id = ${incidents.id} and ${maySeeAlert})`,
-      openTaskCount: sql<number>`(select count(*)::int from tasks where tasks.incident_id = ${incidents.id} and tasks.done_at is null)`,
-      noteCount: sql<number>`(select count(*)::int from notes where notes.incident_id = ${incidents.id})`,
+      alertCount: sql<number>`(select count(*)::int from alerts where alerts.incident_id = incidents.id and ${maySeeAlert})`,
+      openTaskCount: sql<number>`(select count(*)::int from tasks where tasks.incident_id = incidents.id and tasks.done_at is null)`,
+      noteCount: sql<number>`(select count(*)::int from notes where notes.incident_id = incidents.id)`,
     })
     .from(incidents)
     .where(isChild)

@@ -87,6 +87,8 @@ export interface Messenger {
   readonly origin: string
   /** True when a mail server is configured, so that pages reach people. */
   readonly isLive: boolean
+  /** True when mail servers can report what became of an email. */
+  readonly receivesBounces: boolean
   /** True when this channel has what it needs. */
   has(channel: MessageChannel): boolean
   /** Stores a message, to leave at once; what its channel cannot send yet is held. @returns its id */

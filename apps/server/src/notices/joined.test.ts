@@ -127,12 +127,15 @@ test('a restricted incident shares nothing, and its roll-up is for those who may
     await lead.call('addTask', { params, body: { title: `Look into ${params.id}`, assigneeId: null, dueOn: null, isBusinessImpacting: false } })
   }
   await lead.call('makeParent', { params: parent.params, body: { ...(await parent.version()), reason: 'One cause.', incidentIds: children } })
+  const alert = await world.alert({ severity: 'low', title: 'Odd copies' })
+  await world.asOwner(`update alerts set incident_id = '${hidden.params.id}' where id = '${alert.id}'`)
   const joined = async () => (await lead.call('obligations', { query: { view: 'all', incidentId: parent.params.id } })).items[0]?.joined.length
   expect(await joined()).toBe(2)
   const whole = await other.call('rollUp', { params: parent.params })
   expect(whole.children.map(({ id, openTaskCount, noteCount, alertCount }) => [id, openTaskCount, noteCount, alertCount])).toEqual(
-    children.map(id => [id, 1, 1, 0]),
+    children.map(id => [id, 1, 1, id === hidden.params.id ? 1 : 0]),
   )
+  expect(whole.alerts).toMatchObject([{ title: 'Odd copies', incident: { id: hidden.params.id } }])
   expect([whole.tasks.length, whole.notes.map(({ text }) => text).toSorted()]).toEqual([2, children.map(id => `What was seen in ${id}`).toSorted()])
 
   await lead.call('changeIncident', { params: hidden.params, body: { ...(await hidden.version()), isRestricted: true, reason: 'A suspicion.' } })
@@ -140,9 +143,9 @@ test('a restricted incident shares nothing, and its roll-up is for those who may
   expect((await hidden.obligation()).joinedTo).toBeNull()
   const seen = await other.call('rollUp', { params: parent.params })
   expect(JSON.stringify(seen)).not.toContain(hidden.params.id)
-  expect([seen.children.length, seen.tasks.length, seen.notes.length]).toEqual([1, 1, 1])
+  expect([seen.children.length, seen.tasks.length, seen.notes.length, seen.alerts.length]).toEqual([1, 1, 1, 0])
   expect((await lead.call('rollUp', { params: parent.params })).children).toHaveLength(2)
-  await expect(other.call('rollUp', { params: hidden.params })).rejects.toThrow(/not found/i)
+  await expect(other.call('rollUp', { params: hidden.params })).rejects.toThrow('There is no such incident.')
 
   // A decision about the parent's own notice is not one about the child's.
   const own = await parent.obligation()

@@ -30,7 +30,7 @@ export async function joinObligations(tx: Tx, context: AppContext, incidentIds: 
       parent.id as "wantedId", parent.incident_id as "parentId", parent.number as "parentNumber"
     from obligations child join incidents part on part.id = child.incident_id
     left join lateral (
-      select owed.id, owed.incident_id, whole.number from obligations owed join incidents whole on whole.id = owed.incident_id
+      select owed.id, owed.incident_id, whole.number::int from obligations owed join incidents whole on whole.id = owed.incident_id
       where whole.id = part.parent_id and owed.customer_id = child.customer_id and owed.kind = 'initial' and owed.state = 'due' and child.state = 'due'
         and not part.is_restricted and not whole.is_restricted
         and not exists (select 1 from notices sending where sending.obligation_id = child.id and sending.state = 'sending')
@@ -78,7 +78,7 @@ export const isMetWith = ({ incidentId, customerId }: Pick<ObligationRow, 'incid
 /** The incidents that a notice is about: its own, and those of the obligations that are joined to what it meets; by their numbers. */
 export async function incidentsOf(reader: Reader, incident: IncidentRow, customerId: string): Promise<{ id: string; number: number }[]> {
   const { rows } = await reader.db.execute<{ id: string; number: number }>(sql`
-    select part.id, part.number from obligations joined join incidents part on part.id = joined.incident_id
+    select part.id, part.number::int from obligations joined join incidents part on part.id = joined.incident_id
     where joined.joined_to_id in (select host.id from obligations host where host.incident_id = ${incident.id} and host.customer_id = ${customerId})`)
   return [{ id: incident.id, number: incident.number }, ...rows].sort((a, b) => a.number - b.number)
 }

@@ -135,6 +135,11 @@ export class Outbox implements Messenger {
     return this.has('email')
   }
 
+  /** True when mail servers can report what became of an email: there is an address for that, and a port where it is received. */
+  get receivesBounces(): boolean {
+    return this.isLive && returnAddress(this.#config, this.#secrets, '') !== undefined
+  }
+
   /** True when this channel has what it needs. */
   has(channel: MessageChannel): boolean {
     return this.#senders.has(channel)
