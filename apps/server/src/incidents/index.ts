@@ -132,9 +132,9 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.makeParent, (tx, { caller, params, body }) => after(tx, caller, params.id, makeParent(tx, context, effects, caller, params.id, body))),
     command(routes.unlinkChild, (tx, { caller, params, body }) => after(tx, caller, params.id, unlinkChild(tx, context, effects, caller, params.id, body))),
     command(routes.rollUp, async (tx, { caller, params }) => {
-      const all = await rollUp(tx, context, caller, params.id)
-      for (const { id } of all.children) await recordRestrictedRead(tx, context, caller, id)
-      return all
+      const { view, restrictedIds } = await rollUp(tx, context, caller, params.id)
+      for (const id of [params.id, ...restrictedIds]) await recordRestrictedRead(tx, context, caller, id)
+      return view
     }),
     command(routes.assignRole, (tx, { caller, params, body }) => after(tx, caller, params.id, assignRole(tx, context, caller, params.id, params.role, body))),
     command(routes.setMembers, (tx, { caller, params, body }) => after(tx, caller, params.id, setMembers(tx, context, caller, params.id, body))),

@@ -12,8 +12,16 @@ const maxShown = 50
 const maxChildren = 200
 const maxNote = 300
 
-/** What the children of a parent incident have, as far as the viewer may see them. In as many statements for many as for one. */
-export async function rollUp(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<RollUp> {
+/**
+ * What the children of a parent incident have, as far as the viewer may see them. In as many statements for many as for one.
+ * @returns with those that are restricted: reading them is on record
+ */
+export async function rollUp(
+  reader: Reader,
+  context: AppContext,
+  viewer: Viewer,
+  id: string,
+): Promise<{ readonly view: RollUp; readonly restrictedIds: readonly string[] }> {
   await findIncident(reader, context, viewer, id)
   const { db } = reader
   const isChild = and(eq(incidents.parentId, id), context.visibility.condition(viewer, incidents.id))
@@ -22,6 +30,7 @@ export async function rollUp(reader: Reader, context: AppContext, viewer: Viewer
     // By their full names: in a select from one table, Drizzle leaves the table's away.
     .select({
       ...{ id: incidents.id, number: incidents.number, title: incidents.title, status: incidents.status, severity: incidents.severity },
+      isRestricted: incidents.isRestricted,
       alertCount: sql<number>`(select count(*)::int from alerts where alerts.incident_id = incidents.id and ${maySeeAlert})`,
       openTaskCount: sql<number>`(select count(*)::int from tasks where tasks.incident_id = incidents.id and tasks.done_at is null)`,
       noteCount: sql<number>`(select count(*)::int from notes where notes.incident_id = incidents.id)`,
@@ -62,10 +71,10 @@ export async function rollUp(reader: Reader, context: AppContext, viewer: Viewer
     .where(isChild)
     .orderBy(desc(notes.id))
     .limit(maxShown)
-  return {
-    children: rows,
-    alerts: alertRows,
-    tasks: taskRows,
+  const view = {
+    children: rows.map(({ isRestricted: _, ...child }) => child),
+    ...{ alerts: alertRows, tasks: taskRows },
     notes: noteRows.map(note => ({ ...note, author: note.author ?? '', text: shortened(note.text, maxNote) })),
   }
+  return { view, restrictedIds: rows.flatMap(child => (child.isRestricted ? [child.id] : [])) }
 }

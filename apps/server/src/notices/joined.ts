@@ -25,6 +25,11 @@ interface Pair extends Record<string, unknown> {
  */
 export async function joinObligations(tx: Tx, context: AppContext, incidentIds: readonly string[]): Promise<void> {
   const ids = sql.param([...incidentIds])
+  // What a notice of the parent meets just now is known before anything is joined to it.
+  await tx.db.execute(sql`
+    select 1 from obligations owed where owed.kind = 'initial' and owed.incident_id in (
+      select part.parent_id from incidents part where part.id = any(${ids}::uuid[]) union select whole.id from incidents whole where whole.id = any(${ids}::uuid[]))
+    order by owed.id for update`)
   const { rows } = await tx.db.execute<Pair>(sql`
     select child.id, child.incident_id as "incidentId", child.customer_id as "customerId", child.joined_to_id as "joinedToId",
       parent.id as "wantedId", parent.incident_id as "parentId", parent.number as "parentNumber"

@@ -47,7 +47,7 @@ async function selectObligations(reader: Reader, context: AppContext, viewer: Vi
     reader,
     rows.map(row => row.obligation.id),
   )
-  const { hostOf, partsOf } = await joinedOf(
+  const { hostOf, partsOf, earliestOf } = await joinedOf(
     reader,
     context,
     viewer,
@@ -59,7 +59,7 @@ async function selectObligations(reader: Reader, context: AppContext, viewer: Vi
     kind: obligation.kind,
     customer: customer && { id: customer.id, name: customer.name },
     state: obligation.state,
-    timing: timingOf(obligation, reader.now),
+    timing: timingOf(earliestOf(obligation), reader.now),
     startedAt: obligation.startedAt,
     dueAt: obligation.dueAt,
     notifiedAt: obligation.notifiedAt,
@@ -101,15 +101,20 @@ async function joinedOf(reader: Reader, context: AppContext, viewer: Viewer, row
           .innerJoin(incidents, eq(incidents.id, obligations.incidentId))
           .where(and(or(inArray(obligations.id, hostIds), inArray(obligations.joinedToId, ids)), context.visibility.condition(viewer, obligations.incidentId)))
           .orderBy(asc(incidents.number))
-  const byId = new Map(linked.map(row => [row.id, row]))
-  const parts = Map.groupBy(linked, ({ joinedToId }) => joinedToId)
-  const shown = ({ id, dueAt, incident }: (typeof linked)[number]) => ({ id, dueAt, incident })
+  const byId = new Map(linked.map(row => [row.obligation.id, row]))
+  const parts = Map.groupBy(linked, ({ obligation }) => obligation.joinedToId)
+  const shown = ({ obligation: { id, dueAt }, incident }: (typeof linked)[number]) => ({ id, dueAt, incident })
   return {
     hostOf: ({ joinedToId }: { joinedToId: string | null }) => {
       const host = joinedToId === null ? undefined : byId.get(joinedToId)
       return host === undefined ? null : shown(host)
     },
     partsOf: ({ id }: { id: string }) => (parts.get(id) ?? []).map(shown),
+    /** With the clock that runs out first, of those that one notice meets. */
+    earliestOf: (own: typeof obligations.$inferSelect) => {
+      const [first] = [own, ...(parts.get(own.id) ?? []).map(({ obligation }) => obligation)].toSorted((a, b) => ((a.dueAt ?? '') < (b.dueAt ?? '') ? -1 : 1))
+      return { ...own, startedAt: first?.startedAt ?? null, dueAt: first?.dueAt ?? null }
+    },
   }
 }
 
