@@ -91,12 +91,7 @@ async function joinedOf(reader: Reader, context: AppContext, viewer: Viewer, row
     ids.length === 0
       ? []
       : await reader.db
-          .select({
-            id: obligations.id,
-            joinedToId: obligations.joinedToId,
-            dueAt: obligations.dueAt,
-            incident: { id: incidents.id, number: incidents.number },
-          })
+          .select({ obligation: obligations, incident: { id: incidents.id, number: incidents.number } })
           .from(obligations)
           .innerJoin(incidents, eq(incidents.id, obligations.incidentId))
           .where(and(or(inArray(obligations.id, hostIds), inArray(obligations.joinedToId, ids)), context.visibility.condition(viewer, obligations.incidentId)))

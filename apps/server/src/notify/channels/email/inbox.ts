@@ -74,9 +74,9 @@ export const returnAddress = (config: Config, secrets: Secrets, messageId: strin
 /** The message that an address of ours is for, and for what; undefined where it was not made here. */
 function messageOf(config: Config, secrets: Secrets, address: string): { readonly use: Use; readonly messageId: string } | undefined {
   const [local = '', domain = ''] = address.toLowerCase().split('@')
-  const [, letter = '', hex = '', mac = ''] = /^([rb])-([0-9a-f]{32})([0-9a-f]{24})$/.exec(local) ?? []
+  const [, prefix = '', hex = '', mac = ''] = /^([rb])-([0-9a-f]{32})([0-9a-f]{24})$/.exec(local) ?? []
   if (domain !== config.of(emailSettings).TOCSIN_MAIL_IN_DOMAIN || hex === '') return undefined
-  const use = letter === uses.reply ? 'reply' : 'report'
+  const use = prefix === uses.reply ? 'reply' : 'report'
   const messageId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
   return isEqual(macOf(secrets, use, messageId), mac) ? { use, messageId } : undefined
 }
