@@ -38,7 +38,7 @@ export const CustomerInput = z.object({
     )
     .min(1, 'must have at least one contact')
     .max(20)
-    .refine(contacts => contacts.some(({ isAlternate }) => !isAlternate), 'must have at least one contact that is not an alternate'),
+    .refine(contacts => contacts.length === 0 || contacts.some(({ isAlternate }) => !isAlternate), 'must have at least one contact that is not an alternate'),
   serviceIds: z.array(Id).max(500).default([]).describe('Services that the customer uses'),
 })
 export const Customer = z
