@@ -27,6 +27,7 @@ import { excessOf, readForeignJson } from '../src/kernel/foreign-body.ts'
 import { jsonTasks } from '../src/kernel/json-tasks.ts'
 import { shortened, storable } from '../src/kernel/text.ts'
 import { parseAnswer } from '../src/notify/answers.ts'
+import { parseDeliveryStatus } from '../src/notify/channels/email/delivery-report.ts'
 import { mailTasks } from '../src/notify/channels/email/parse-mail.ts'
 import { expectLinear, many, repetitions } from './linear.ts'
 
@@ -102,6 +103,9 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'a mail: a subject': mail('Subject: '),
   'a mail: a type': mail('Content-Type: text/plain; '),
   'a mail: parts': mail('Content-Type: multipart/mixed; boundary=b\n\n--b\n'),
+  'a delivery status': text => parseDeliveryStatus(`Reporting-MTA: dns; a\n\nFinal-Recipient: rfc822; a@b.c\nAction: failed\nDiagnostic-Code: ${text}`),
+  'a delivery status: a recipient': text => parseDeliveryStatus(`Status: 5.1.1\nFinal-Recipient: utf-8; ${text}`),
+  'a mail: a delivery status': mail('Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\nFinal-Recipient: a;'),
   'a mail: HTML': mail('Content-Type: text/html\n\n'),
   'texts that are shown': text => [defang(text), storable(text), shortened(text, 100)],
   'observables in a text': observablesIn,

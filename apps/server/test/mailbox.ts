@@ -9,6 +9,8 @@ export interface Mail {
   readonly replyTo?: string | undefined
   /** What the mail is part of, as its header says. */
   readonly purpose: string
+  /** The sender of its envelope, to whom servers report. */
+  readonly returnPath: string
 }
 
 /** A real mail server that keeps what it receives. */
@@ -27,10 +29,10 @@ export async function startMailServer(port = 0): Promise<MailServer> {
     disabledCommands: ['AUTH', 'STARTTLS'],
     disableReverseLookup: true,
     logger: false,
-    onData(stream, _session, callback) {
+    onData(stream, session, callback) {
       simpleParser(stream).then(
         parsed => {
-          const mail = toMail(parsed)
+          const mail = toMail(parsed, session.envelope.mailFrom === false ? '' : session.envelope.mailFrom.address)
           if (refusal && (refusal.to === undefined || refusal.to === mail.to))
             return callback(Object.assign(new Error(refusal.text), { responseCode: refusal.code }))
           mails.push(mail)
@@ -54,7 +56,7 @@ export async function startMailServer(port = 0): Promise<MailServer> {
   }
 }
 
-function toMail(parsed: ParsedMail): Mail {
+function toMail(parsed: ParsedMail, returnPath: string): Mail {
   const to = parsed.to as AddressObject | undefined
   return {
     to: to?.value[0]?.address ?? '',
@@ -63,5 +65,6 @@ function toMail(parsed: ParsedMail): Mail {
     messageId: parsed.messageId ?? '',
     replyTo: parsed.replyTo?.value[0]?.address,
     purpose: String(parsed.headers.get('x-tocsin-purpose') ?? ''),
+    returnPath,
   }
 }

@@ -30,9 +30,16 @@ export const CustomerInput = z.object({
   terms: z.string().trim().max(4_000).default('').describe('Contract terms for security notifications, as free text'),
   noticeTerm: NoticeTermInput.default({ start: 'declared', amount: 72, unit: 'hours', calendarId: null }).describe('When the contract wants a first notice'),
   contacts: z
-    .array(z.object({ name: Line(100), email: Email }))
+    .array(
+      z.object({
+        name: Line(100),
+        email: Email,
+        isAlternate: z.boolean().default(false).describe('Gets notices only where none of the other contacts could be reached'),
+      }),
+    )
     .min(1, 'must have at least one contact')
-    .max(20),
+    .max(20)
+    .refine(contacts => contacts.length === 0 || contacts.some(({ isAlternate }) => !isAlternate), 'must have at least one contact that is not an alternate'),
   serviceIds: z.array(Id).max(500).default([]).describe('Services that the customer uses'),
 })
 export const Customer = z
@@ -42,7 +49,7 @@ export const Customer = z
     region: z.string(),
     terms: z.string(),
     noticeTerm: CustomerTerm,
-    contacts: z.array(z.object({ name: z.string(), email: z.string() })),
+    contacts: z.array(z.object({ name: z.string(), email: z.string(), isAlternate: z.boolean() })),
     services: z.array(Reference),
     isDemo: z.boolean(),
     version: Version,

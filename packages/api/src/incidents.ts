@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Alert } from './alerts.ts'
+import { Alert, alertStatuses } from './alerts.ts'
 import {
   At,
   ChangingQuery,
@@ -13,6 +13,7 @@ import {
   pageOf,
   Reference,
   Responsibility,
+  Severity,
   Statement,
   Text,
   Version,
@@ -192,6 +193,23 @@ const AffectedCustomer = z.object({
 })
 const IdOrNumber = z.union([Id, z.string().regex(/^[1-9][0-9]{0,8}$/)], 'must be the ID or the number of an incident')
 
+const ofChild = { id: Id, incident: z.object({ id: Id, number: z.number() }) }
+/** What the children of a parent incident have. */
+export const RollUp = z
+  .object({
+    children: z.array(
+      z.object({
+        ...{ id: Id, number: z.number(), title: z.string(), status: IncidentStatus, severity: IncidentSeverity.nullable() },
+        ...{ alertCount: z.number(), openTaskCount: z.number(), noteCount: z.number() },
+      }),
+    ),
+    alerts: z.array(z.object({ ...ofChild, number: z.number(), title: z.string(), severity: Severity, status: z.enum(alertStatuses), lastSeenAt: At })),
+    tasks: z.array(z.object({ ...ofChild, title: z.string(), assignee: z.string().nullable(), dueOn: Day.nullable() })).describe('Open tasks'),
+    notes: z.array(z.object({ ...ofChild, author: z.string(), text: z.string().describe('How it begins, as Markdown'), createdAt: At })),
+  })
+  .meta({ id: 'RollUp' })
+export type RollUp = z.output<typeof RollUp>
+
 export const incidentRoutes = {
   incidents: route({
     method: 'GET',
@@ -303,6 +321,23 @@ export const incidentRoutes = {
     params: IdParams,
     body: z.object({ version: Version, reason: Reason, alertIds: AlertIds, incidentIds: z.array(Id).max(100).default([]) }),
     reply: Incident,
+  }),
+  unlinkChild: route({
+    method: 'POST',
+    path: '/api/v1/incidents/{id}/unlink',
+    summary: 'Unlink an incident from its parent, as its lead: it owes its own notices again, by their deadlines. Linked alerts stay with the parent',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ version: Version, childId: Id, reason: Reason }),
+    reply: Incident,
+  }),
+  rollUp: route({
+    method: 'GET',
+    path: '/api/v1/incidents/{id}/roll-up',
+    summary: 'Alerts, open tasks and notes of the linked incidents that the caller can see: counts for each, and the latest 50 of each kind',
+    access: atLeast('observer', 'incidents:read'),
+    params: IdParams,
+    reply: RollUp,
   }),
   assignRole: route({
     method: 'PUT',

@@ -25,13 +25,24 @@ export const Notice = z
     approvedBy: z.string().nullable(),
     approvedAt: At.nullable(),
     sentAt: At.nullable(),
-    deliveries: z.array(z.object({ to: z.string(), state: z.enum(messageStates), receipt: z.string().nullable(), at: At.nullable() })),
+    deliveries: z.array(
+      z.object({
+        to: z.string(),
+        state: z.enum(messageStates),
+        receipt: z.string().nullable().describe('The mail server that took it, or refused it, and what it said'),
+        at: At.nullable(),
+        report: z.string().nullable().describe('What a mail server reported later: which one, and what it said'),
+        reportedAt: At.nullable(),
+      }),
+    ),
     version: Version,
   })
   .meta({ id: 'Notice' })
 export type Notice = z.output<typeof Notice>
 
 const Timing = z.enum(['notified', 'notified-late', 'due', 'due-soon', 'overdue'])
+
+const Joined = z.object({ id: Id, incident: z.object({ id: Id, number: z.number() }), dueAt: At.nullable() })
 
 export const Obligation = z
   .object({
@@ -64,6 +75,8 @@ export const Obligation = z
         reviewOn: Day,
       })
       .nullable(),
+    joinedTo: Joined.nullable().describe('The obligation of the parent incident, whose notice meets this one too'),
+    joined: z.array(Joined).describe('Obligations of linked incidents that the notice to this customer meets too. The earliest deadline of all of them counts'),
     notices: z.array(Notice),
     isDemo: z.boolean(),
     isExercise: z.boolean(),

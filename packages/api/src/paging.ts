@@ -82,7 +82,8 @@ export const Page = z
   .meta({ id: 'Page' })
 export type Page = z.output<typeof Page>
 
-export const messageStates = ['queued', 'held', 'sent', 'failed', 'cancelled'] as const
+/** `sent`: a server took it. What becomes of an email after that is known where mail servers report it to Tocsin: `delayed`, `delivered`, `bounced`. */
+export const messageStates = ['queued', 'held', 'sent', 'delayed', 'delivered', 'bounced', 'failed', 'cancelled'] as const
 export const Message = z
   .object({
     id: Id,
@@ -96,6 +97,7 @@ export const Message = z
     lastError: z.string().nullable(),
     createdAt: At,
     sentAt: At.nullable(),
+    report: z.string().nullable().describe('What a mail server reported after the message was sent: the server, and what it said'),
   })
   .meta({ id: 'Message' })
 export type Message = z.output<typeof Message>

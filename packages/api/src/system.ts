@@ -82,7 +82,10 @@ export const systemRoutes = {
     path: '/api/v1/status',
     summary: 'Get the status of the installation: setup, paging and demo data',
     access: open('required by the sign-in page, which shows the name of the organization; returns no other names or content'),
-    reply: z.object({ organization: z.string(), isSetUp: z.boolean(), isPagingLive: z.boolean(), hasDemo: z.boolean(), version: z.string(), now: At }),
+    reply: z.object({
+      ...{ organization: z.string(), isSetUp: z.boolean(), isPagingLive: z.boolean(), hasDemo: z.boolean(), version: z.string(), now: At },
+      areBouncesReceived: z.boolean().describe('Whether mail servers can report to Tocsin that an email was returned, delayed or delivered'),
+    }),
   }),
   counters: route({
     method: 'GET',

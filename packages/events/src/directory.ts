@@ -10,7 +10,8 @@ const Customer = z.strictObject({
   region: z.string(),
   terms: z.string(),
   noticeTerm: z.strictObject({ start: NoticeStart, amount: Count, unit: NoticeUnit, calendarId: Id.nullable() }),
-  contacts: z.array(z.strictObject({ name: z.string(), email: z.string() })),
+  /** `isAlternate`: who gets notices where no other contact is reached. */
+  contacts: z.array(z.strictObject({ name: z.string(), email: z.string(), isAlternate: z.boolean().optional() })),
   serviceIds: z.array(Id),
 })
 

@@ -271,6 +271,22 @@ export const incidentEvents = [
     sentence: ({ data }) => `Linked it to parent incident ${data.by}${data.title === '' ? '' : `: ${data.title}`}`,
   }),
   event({
+    type: 'incident.child-unlinked',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ reason: z.string(), incident: Count, incidentId: Id }),
+    sentence: ({ data }) => `Unlinked incident ${data.incident}`,
+  }),
+  event({
+    type: 'incident.unlinked-from-parent',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ reason: z.string(), by: Count, parentId: Id }),
+    sentence: ({ data }) => `Unlinked it from parent incident ${data.by}`,
+  }),
+  event({
     type: 'incident.declared',
     version: 1,
     subject: 'incident',
@@ -361,9 +377,9 @@ export const incidentEvents = [
     version: 1,
     subject: 'incident',
     within: 'incident',
-    /** Of a declared incident: its `round`, how it is monitored, and whether the customers who were notified are told. `class`: as it was before it was stood down. */
+    /** Of a declared incident: its `round`, how it is monitored, and whether the customers who were notified are told. `class`: as it was before it was stood down; `staysStoodDown`: it still is. */
     data: z.strictObject({
-      ...{ ...Transition.shape, round: Count.optional(), class: Class.optional() },
+      ...{ ...Transition.shape, round: Count.optional(), class: Class.optional(), staysStoodDown: z.literal(true).optional() },
       ...{ monitorUntil: Day.nullable().optional(), noMonitoringReason: z.string().optional() },
       ...{ updateCustomers: z.boolean().optional(), noUpdateReason: z.string().optional() },
     }),

@@ -32,11 +32,12 @@ const decision = (kind: z.output<typeof DecisionKind>, customer: string) =>
       : 'deferral of the list of affected customers'
     : `${decided[kind]} of the notice to ${customer}`
 
-const EndReason = z.enum(['customers-listed', 'promised-anew', 'stood-down'])
+const EndReason = z.enum(['customers-listed', 'promised-anew', 'stood-down', 'notice-returned'])
 const ended = {
   'customers-listed': 'affected customers are listed',
   'promised-anew': 'a newer notice announced another time',
   'stood-down': 'the incident was stood down',
+  'notice-returned': 'the notice that announced it was returned',
 } as const
 
 const Deadlines = { startedAt: Instant, dueAt: Instant, foundAt: Instant.nullable(), foundDueAt: Instant.nullable() }
@@ -111,10 +112,40 @@ export const noticeEvents = [
     version: 1,
     subject: 'obligation',
     within: 'incident',
-    /** `foundDueAt`: where the contract's deadline had passed before the customer was found, and `isInTime` is by this one. */
-    data: z.strictObject({ customer: z.string(), notifiedAt: Instant, dueAt: Instant.nullable(), isInTime: z.boolean(), foundDueAt: Instant.optional() }),
+    /** `foundDueAt`: where the contract's deadline had passed before the customer was found, and `isInTime` is by this one. `noticeId`: of the notice that a server took. */
+    data: z.strictObject({
+      ...{ customer: z.string(), notifiedAt: Instant, dueAt: Instant.nullable(), isInTime: z.boolean() },
+      ...{ foundDueAt: Instant.optional(), noticeId: Id.optional() },
+    }),
     sentence: ({ data }) =>
       `${data.customer} notified ${data.isInTime ? 'on time' : 'late'}${data.foundDueAt === undefined ? '' : ", counted from being found; the contract's deadline had passed before that"}`,
+  }),
+  event({
+    type: 'obligation.reopened',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    /** The notice that met it reached nobody: it is due again, with the deadline that it had. */
+    data: z.strictObject({ customer: z.string(), kind: ObligationKind, dueAt: Instant.nullable(), noticeId: Id }),
+    sentence: ({ data, at }) =>
+      `${data.kind === 'update' ? `The announced update to ${data.customer}` : `The notification of ${data.customer}`} is due again${data.dueAt === null ? '' : `, by ${when(data.dueAt, at)}`}: the notice was returned`,
+  }),
+  event({
+    type: 'obligation.joined',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    /** To the obligation of the parent incident to the same customer: its notice meets both. */
+    data: z.strictObject({ customer: z.string(), joinedToId: Id, incidentId: Id, incident: Count }),
+    sentence: ({ data }) => `The notification of ${data.customer} is shared with parent incident ${data.incident}: one notice serves both`,
+  }),
+  event({
+    type: 'obligation.separated',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    data: z.strictObject({ customer: z.string() }),
+    sentence: ({ data }) => `The notification of ${data.customer} is not shared with a parent incident any more: it needs its own notice`,
   }),
   event({
     type: 'obligation.missed',
@@ -218,8 +249,14 @@ export const noticeEvents = [
     version: 1,
     subject: 'notice',
     within: 'incident',
-    /** `to`: whom it was approved for. `mailsSha256`: of the canonical JSON of all mails, each with address, subject, body and demo mark. */
-    data: z.strictObject({ customer: z.string(), sha256: Digest, to: z.array(z.string()).optional(), mailsSha256: Digest.optional() }),
+    /** `to`: whom it was approved for, `alternates`: whom else where none of them is reached. `mailsSha256`: of the canonical JSON of all mails, each with address, subject, body and demo mark. */
+    data: z.strictObject({
+      customer: z.string(),
+      sha256: Digest,
+      to: z.array(z.string()).optional(),
+      alternates: z.array(z.string()).optional(),
+      mailsSha256: Digest.optional(),
+    }),
     sentence: ({ data }) => `Approved the notice to ${data.customer}`,
   }),
   event({
@@ -231,8 +268,12 @@ export const noticeEvents = [
     data: z.strictObject({
       ...{ customer: z.string(), to: z.array(z.string()), sha256: Digest },
       mails: z.array(z.strictObject({ messageId: Id, sha256: Digest })).optional(),
+      isToAlternates: z.boolean().optional(),
     }),
-    sentence: ({ data }) => `Sent the notice to ${data.customer}`,
+    sentence: ({ data }) =>
+      data.isToAlternates
+        ? `Sent the notice to the alternate contacts of ${data.customer}: no other contact was reached`
+        : `Sent the notice to ${data.customer}`,
   }),
   event({
     type: 'notice.delivered',
@@ -250,6 +291,36 @@ export const noticeEvents = [
     within: 'incident',
     data: Delivery,
     sentence: ({ data }) => `Notice to ${data.customer} could not be delivered to ${data.address}: ${data.receipt}`,
+  }),
+  event({
+    type: 'notice.bounced',
+    version: 1,
+    subject: 'notice',
+    within: 'incident',
+    /** After a server had taken it. */
+    data: Delivery,
+    sentence: ({ data }) => `Notice to ${data.customer} returned, sent to ${data.address}: ${data.receipt}`,
+  }),
+  event({
+    type: 'notice.reported',
+    version: 1,
+    subject: 'notice',
+    within: 'incident',
+    /** What a server says of a mail that another one had taken. `relayed`: it was handed on to a server that reports nothing. */
+    data: z.strictObject({
+      customer: z.string(),
+      address: z.string(),
+      messageId: Id,
+      outcome: z.enum(['delayed', 'relayed', 'delivered']),
+      report: z.string(),
+    }),
+    sentence: ({ data }) =>
+      data.outcome === 'delivered'
+        ? `Notice to ${data.customer} delivered to the mailbox of ${data.address}`
+        : data.outcome === 'delayed'
+          ? `Notice to ${data.customer} delayed on its way to ${data.address}: ${data.report}`
+          : `Notice to ${data.customer} passed on to another mail server for ${data.address}`,
+    reason: ({ data }) => data.report,
   }),
   event({
     type: 'decision.proposed',

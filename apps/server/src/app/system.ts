@@ -60,6 +60,7 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
       organization: (await readSetting(reader, 'organization', z.string())) ?? '',
       isSetUp: await isSetUp(reader),
       isPagingLive: context.messenger.isLive,
+      areBouncesReceived: context.messenger.receivesBounces,
       hasDemo: await hasDemo(reader),
       version,
       now: reader.now,

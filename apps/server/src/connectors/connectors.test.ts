@@ -203,7 +203,7 @@ describe('reports', () => {
     primary.expectPage(new RegExp(reference))
     const [alert] = (await primary.call('alerts', {})).items
     expect(alert).toMatchObject({ kind: 'report', severity: 'high', description: 'A mail asks for my password.' })
-    const token = linkIn({ to: '', subject: '', text: link, messageId: '', purpose: '' }, '/r/')
+    const token = linkIn({ to: '', subject: '', text: link, messageId: '', purpose: '', returnPath: '' }, '/r/')
     const visitor = world.client()
     expect(await visitor('followReport', { body: { token } })).toMatchObject({
       reference,

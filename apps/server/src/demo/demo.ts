@@ -67,7 +67,12 @@ export async function loadDemo(tx: Tx, context: AppContext, caller: Caller): Pro
     await saveCustomer(
       tx,
       caller,
-      { ...customer, noticeTerm: { start: 'declared', amount, unit: 'hours', calendarId: null }, serviceIds: used.map(name => serviceIds.get(name) ?? '') },
+      {
+        ...customer,
+        noticeTerm: { start: 'declared', amount, unit: 'hours', calendarId: null },
+        contacts: customer.contacts.map(one => ({ ...one, isAlternate: false })),
+        serviceIds: used.map(name => serviceIds.get(name) ?? ''),
+      },
       true,
     )
   const { key } = await createIntegration(

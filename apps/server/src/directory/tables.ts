@@ -50,7 +50,7 @@ export const customers = table(
     /** Of a period in days; null for the default: Monday to Friday in UTC, without holidays. */
     calendarId: uuid('calendar_id').references(() => calendars.id),
     /** A customer whose contacts cannot be read is still owed its notifications. */
-    contacts: json('contacts', z.array(z.object({ name: z.string(), email: z.string() })), []).notNull(),
+    contacts: json('contacts', z.array(z.object({ name: z.string(), email: z.string(), isAlternate: z.boolean().default(false) })), []).notNull(),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
   },

@@ -93,7 +93,7 @@ export async function changeIncident(
   })
   if (isHidden) await tellLeads(tx, context, caller, saved)
   if (change.isRestricted !== undefined) await watchForLead(tx, context, saved)
-  if (change.dataTouched !== undefined) await effects.follow(tx, saved)
+  if (change.dataTouched !== undefined || change.isRestricted !== undefined) await effects.follow(tx, saved)
 }
 
 /** True where data that counted as affected does not any more. */

@@ -14,9 +14,10 @@ import { listMyTasks } from './my-tasks.ts'
 import { breakGlass, emergencyAccessJob, endEmergencyAccess, pageIncident, setSuspects } from './need-to-know.ts'
 import { addNote, changeNote, listNotes } from './notes.ts'
 import { escalateAlert, moveAlert, openIncident } from './open.ts'
-import { makeParent } from './parent.ts'
+import { makeParent, unlinkChild } from './parent.ts'
 import { approveProposal, propose, rejectProposal, withdrawProposal } from './proposals.ts'
 import { listIncidents, readIncident } from './read.ts'
+import { rollUp } from './roll-up.ts'
 import { leaveLeads, setAffectedServices } from './scope.ts'
 import { readPolicy, reviewException, setPolicy, unseenActs, verifyRecovery } from './segregation.ts'
 import { incidentServices } from './tables.ts'
@@ -41,6 +42,7 @@ export { renderMarkdown } from './markdown.ts'
 export { allNotes } from './notes.ts'
 export { countOpenIncidents, readIncident } from './read.ts'
 export { incidentRecords } from './records.ts'
+export { reopenForObligation } from './reopen.ts'
 export { pageLead } from './scope.ts'
 export { incidentCustomers, incidents } from './tables.ts'
 export { selectionOf, wholeTimeline } from './timeline.ts'
@@ -75,6 +77,8 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     data => sql`select ${uuidIn(sql`(${data} ->> 'parentId')`)}
     union all select parent.id from incidents parent where parent.number = ${numberIn(sql`(${data} ->> 'by')`)}`,
   )
+  context.visibility.names('incident.child-unlinked', data => sql`select ${uuidIn(sql`(${data} ->> 'incidentId')`)}`)
+  context.visibility.names('incident.unlinked-from-parent', data => sql`select ${uuidIn(sql`(${data} ->> 'parentId')`)}`)
   defineWorkload(context)
   context.departures.add((tx, _actor, personId) => leaveLeads(tx, context, personId))
   context.jobs.register(emergencyAccessJob, { run: (tx, { incidentId, personId }) => endEmergencyAccess(tx, incidentId, personId) })
@@ -136,7 +140,13 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.classifyIncident, (tx, { caller, params, body }) =>
       after(tx, caller, params.id, classifyIncident(tx, context, effects, caller, params.id, body)),
     ),
-    command(routes.makeParent, (tx, { caller, params, body }) => after(tx, caller, params.id, makeParent(tx, context, caller, params.id, body))),
+    command(routes.makeParent, (tx, { caller, params, body }) => after(tx, caller, params.id, makeParent(tx, context, effects, caller, params.id, body))),
+    command(routes.unlinkChild, (tx, { caller, params, body }) => after(tx, caller, params.id, unlinkChild(tx, context, effects, caller, params.id, body))),
+    command(routes.rollUp, async (tx, { caller, params }) => {
+      const { view, restrictedIds } = await rollUp(tx, context, caller, params.id)
+      for (const id of [params.id, ...restrictedIds]) await recordRestrictedRead(tx, context, caller, id)
+      return view
+    }),
     command(routes.assignRole, (tx, { caller, params, body }) => after(tx, caller, params.id, assignRole(tx, context, caller, params.id, params.role, body))),
     command(routes.setMembers, (tx, { caller, params, body }) => after(tx, caller, params.id, setMembers(tx, context, caller, params.id, body))),
     command(routes.setSuspects, (tx, { caller, params, body }) => after(tx, caller, params.id, setSuspects(tx, context, caller, params.id, body))),

@@ -5,9 +5,10 @@ import { record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
-import { assertVersion, findIncident, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
+import { assertMayLead, assertVersion, findIncident, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
 import { pageLead } from './scope.ts'
 import { incidentMembers, incidents } from './tables.ts'
+import type { DeclarationEffects } from './transitions.ts'
 
 /** `1 alert`, `2 alerts`, or nothing. */
 const count = (n: number, noun: string) => (n === 0 ? [] : [`${n} ${noun}${n === 1 ? '' : 's'}`])
@@ -21,9 +22,9 @@ interface ParentInput {
 
 /**
  * Makes an incident the parent of others (a major incident): the alerts become its own, the incidents its children. Their pages are resolved, its lead is paged once
- * about all of it, and whoever led or owned a child is asked to join. Each child keeps its timeline, its obligations and its lifecycle.
+ * about all of it, and whoever led or owned a child is asked to join. Each child keeps its timeline, its obligations and its lifecycle; what both owe to the same customer is met by one notice.
  */
-export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id: string, input: ParentInput): Promise<void> {
+export async function makeParent(tx: Tx, context: AppContext, effects: DeclarationEffects, caller: Caller, id: string, input: ParentInput): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   if (incident.parentId !== null) throw conflict('This incident already has a parent incident. Link the others to that parent instead.')
@@ -53,7 +54,7 @@ export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id
           parts.map(part => part.id),
         ),
       )
-  await saveIncident(tx, incident, {})
+  const saved = await saveIncident(tx, incident, {})
   const joined = await joining(tx, caller, incident, parts)
   await record(tx, {
     actor: caller.actor,
@@ -76,6 +77,7 @@ export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id
     })
   }
   await join(tx, context, caller, incident, joined)
+  await effects.follow(tx, saved)
   const linked = [...count(alerts.length, 'alert'), ...count(parts.length, 'incident')]
   await pageLead(tx, context, incident, {
     topic: 'parent-incident',
@@ -83,6 +85,37 @@ export async function makeParent(tx: Tx, context: AppContext, caller: Caller, id
     title: `Incident ${incident.number} is now a parent incident: ${incident.title}`,
     summary: `${caller.actor.name} linked ${linked.join(' and ')} to it. You lead the combined response.\n\n${input.reason}`,
   })
+}
+
+/**
+ * Unlinks a child from its parent: it has its own lead again, and owes its own notices, by their deadlines. What one notice of the parent met stays met. Alerts that were
+ * linked with it stay with the parent, where they were triaged; whoever joined the parent may still see it.
+ */
+export async function unlinkChild(
+  tx: Tx,
+  context: AppContext,
+  effects: DeclarationEffects,
+  caller: Caller,
+  id: string,
+  input: { readonly version: number; readonly childId: string; readonly reason: string },
+): Promise<void> {
+  const incident = await lockOpenIncident(tx, context, caller, id)
+  assertVersion(incident, input.version)
+  assertMayLead(caller, incident, 'unlink an incident from it')
+  const child = await lockOpenIncident(tx, context, caller, input.childId)
+  if (child.parentId !== id) throw invalid('childId', 'must be an incident that is linked to this one')
+  const unlinked = await saveIncident(tx, child, { parentId: null })
+  await saveIncident(tx, incident, {})
+  const { reason } = input
+  await record(tx, {
+    ...{ actor: caller.actor, type: 'incident.child-unlinked', subject: { kind: 'incident', id }, within: id },
+    data: { reason, incident: child.number, incidentId: child.id },
+  })
+  await record(tx, {
+    ...{ actor: caller.actor, type: 'incident.unlinked-from-parent', subject: { kind: 'incident', id: child.id }, within: child.id },
+    data: { reason, by: incident.number, parentId: id },
+  })
+  await effects.follow(tx, unlinked)
 }
 
 type Joining = NonNullable<Awaited<ReturnType<typeof findPerson>>>

@@ -50,8 +50,9 @@ export interface Delivery {
   readonly purposeId: string
   readonly channel: MessageChannel
   readonly address: string
-  readonly state: 'sent' | 'failed'
-  /** What the receiving server said. */
+  /** Sent or not; later, where a server reports it, what became of what was sent: delayed, handed on to a server that reports nothing, delivered, or returned. */
+  readonly state: 'sent' | 'failed' | 'delayed' | 'relayed' | 'delivered' | 'bounced'
+  /** What the receiving or reporting server said. */
   readonly receipt: string
 }
 
@@ -86,6 +87,8 @@ export interface Messenger {
   readonly origin: string
   /** True when a mail server is configured, so that pages reach people. */
   readonly isLive: boolean
+  /** True when mail servers can report what became of an email. */
+  readonly receivesBounces: boolean
   /** True when this channel has what it needs. */
   has(channel: MessageChannel): boolean
   /** Stores a message, to leave at once; what its channel cannot send yet is held. @returns its id */

@@ -9,6 +9,7 @@ import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { cancelWaiting, schedule } from '../kernel/jobs/schedule.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
+import { calledBy } from './called-by.ts'
 import { obligations } from './tables.ts'
 import { clockJob, clockKey, executiveTopic, noticesTopic, reviewTopic } from './timers.ts'
 
@@ -18,6 +19,10 @@ export type ObligationRow = typeof obligations.$inferSelect
 export type Clocked = Pick<ObligationRow, 'kind' | 'state' | 'startedAt' | 'dueAt' | 'foundAt' | 'foundDueAt' | 'missedDueAt' | 'decisionReviewOn'>
 
 export const isOpen = inArray(obligations.state, ['due', 'deferred'])
+
+/** What is owed to the same customer of the same incident. */
+export const isOfCustomer = ({ incidentId, customerId }: Pick<ObligationRow, 'incidentId' | 'customerId'>) =>
+  and(eq(obligations.incidentId, incidentId), sql`${obligations.customerId} is not distinct from ${customerId}::uuid`)
 
 /** 9 o'clock UTC of a day: when a decision that was made until that day is reviewed. */
 export const morningOf = (day: string): Instant => addHours(`${day}T00:00:00.000Z`, 9)
@@ -134,12 +139,8 @@ export async function checkClocks(tx: Tx, context: AppContext, incidentId: strin
   const rows = await tx.db.select().from(obligations).where(isDue).orderBy(asc(obligations.id)).for('update')
   const checked = await endDeferrals(tx, rows)
   await reviewWaivers(tx, context, incident, checked)
-  await call(
-    tx,
-    context,
-    incident,
-    checked.filter(({ state }) => state === 'due'),
-  )
+  const due = checked.filter(({ state }) => state === 'due')
+  for (const called of await calledBy(tx, incident, due)) await call(tx, context, called.incident, called.rows)
   await plan(tx, incidentId, checked, false)
 }
 
@@ -211,12 +212,12 @@ async function call(tx: Tx, context: AppContext, incident: IncidentRow, rows: re
   await tx.db
     .update(obligations)
     .set({ pagedAt: tx.now })
-    .where(sql`${obligations.id} = any(${sql.param(rows.map(({ id }) => id))}::uuid[])`)
+    .where(sql`${obligations.id} = any(${sql.param(rows.map(({ id, joinedToId }) => joinedToId ?? id))}::uuid[])`)
   const nameOf = await customerNames(tx, rows)
   await recordAll(
     tx,
-    rows.map(({ id, kind, customerId, startedAt, dueAt }) => ({
-      ...{ actor: system, type: 'obligation.warned' as const, subject: { kind: 'obligation' as const, id }, within: incident.id },
+    rows.map(({ id, incidentId, kind, customerId, startedAt, dueAt }) => ({
+      ...{ actor: system, type: 'obligation.warned' as const, subject: { kind: 'obligation' as const, id }, within: incidentId },
       data: {
         ...{ customer: nameOf(customerId), kind, dueAt, isOverdue: dueAt !== null && dueAt < tx.now },
         afterHours: startedAt === null ? 0 : (Date.parse(tx.now) - Date.parse(startedAt)) / 3_600_000,
@@ -240,21 +241,26 @@ async function resolvePages(tx: Tx, context: AppContext, incidentId: string): Pr
 /** Obligations of an incident that somebody was paged about and that are not met. */
 const isCalled = (incidentId: string) => and(eq(obligations.incidentId, incidentId), eq(obligations.state, 'due'), isNotNull(obligations.pagedAt))
 
+/** The deadline of one notice: the earliest of what it meets, as those of linked incidents are joined. */
+export const sharedDueAt = sql`least(${obligations.dueAt}, (select min(joined.due_at) from obligations joined
+  where joined.joined_to_id = ${obligations.id} and joined.state in ('due', 'deferred')))`
+
 /** The page about an incident's obligations: the worst first. */
 async function describe(reader: Reader, incident: IncidentRow): Promise<{ title: string; summary: string; isOverdue: boolean }> {
   const { now } = reader
   const all = sql`count(*) over ()`
   const named = await reader.db
     .select({
-      ...{ kind: obligations.kind, dueAt: obligations.dueAt, foundAt: obligations.foundAt, foundDueAt: obligations.foundDueAt, customer: customers.name },
+      ...{ kind: obligations.kind, dueAt: sql<Instant | null>`${sharedDueAt}`.mapWith(obligations.dueAt), customer: customers.name },
+      ...{ foundAt: obligations.foundAt, foundDueAt: obligations.foundDueAt },
       ...{ count: sql<number>`${all}::int`, initial: sql<number>`count(*) filter (where kind = 'initial') over ()`.mapWith(Number) },
       ...{ updates: sql<number>`count(*) filter (where kind = 'update') over ()`.mapWith(Number) },
-      overdue: sql<number>`count(*) filter (where due_at < ${now}) over ()`.mapWith(Number),
+      overdue: sql<number>`count(*) filter (where ${sharedDueAt} < ${now}) over ()`.mapWith(Number),
     })
     .from(obligations)
     .leftJoin(customers, eq(customers.id, obligations.customerId))
     .where(isCalled(incident.id))
-    .orderBy(asc(obligations.dueAt), asc(customers.name))
+    .orderBy(asc(sharedDueAt), asc(customers.name))
     .limit(maxNamed)
   const { count = 0, initial = 0, updates = 0, overdue = 0, dueAt = null } = named[0] ?? {}
   const what = [

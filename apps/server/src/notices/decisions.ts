@@ -9,6 +9,7 @@ import { changedMeanwhile, conflict, forbidden, invalid } from '../kernel/proble
 import { assertSecondPerson } from '../notify/index.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { morningOf, noDecision, type ObligationRow, plan, recordMissed, resolveCalls } from './clocks.ts'
+import { assertNotJoined, joinObligations } from './joined.ts'
 import { lockObligation } from './notices.ts'
 import { obligationRecord } from './records.ts'
 import { notices, obligations } from './tables.ts'
@@ -30,6 +31,7 @@ export async function proposeDecision(tx: Tx, context: AppContext, caller: Calle
   const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
   assertPerson(caller, 'A deferral or waiver must be proposed')
   if (obligation.version !== input.version) throw changedMeanwhile()
+  await assertNotJoined(tx, obligation, nameOf(customer))
   await assertUnanswered(tx, obligation, nameOf(customer))
   if (morningOf(input.reviewOn) <= tx.now) throw invalid('reviewOn', 'must be a later day: the decision is reviewed at 09:00 UTC of it')
   const proposed = await tx.db
@@ -89,6 +91,7 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
   if (decision === undefined) throw conflict('There is no proposed deferral or waiver.')
   if (obligation.decisionApprovedById !== null) throw conflict('This decision is already approved.')
   if (obligation.startedAt === null) throw conflict('The incident is not declared yet, so no notification is due.')
+  await assertNotJoined(tx, obligation, nameOf(customer))
   await assertUnanswered(tx, obligation, nameOf(customer))
   if (morningOf(decision.reviewOn) <= tx.now) throw conflict('The review date has passed. Propose the decision again with a new date.')
   await assertSecondPerson(tx, caller, [obligation.decisionById], 'A decision must be approved by somebody other than the person who proposed it.')
@@ -111,6 +114,8 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
     data: { customer: nameOf(customer), ...decision, sha256: digest(decision) },
   })
   await resolveCalls(tx, context, incident.id)
+  // It is about this incident alone: what linked ones owe is due by their own deadlines.
+  await joinObligations(tx, context, [incident.id])
 }
 
 /** Withdraws a decision: the obligation is due again, with its original deadline. */
@@ -132,4 +137,5 @@ export async function withdrawDecision(tx: Tx, context: AppContext, caller: Call
     within: incident.id,
     data: { customer: nameOf(customer), kind: obligation.decisionKind },
   })
+  await joinObligations(tx, context, [incident.id])
 }

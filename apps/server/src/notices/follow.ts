@@ -207,7 +207,7 @@ export async function endObligations(
   tx: Tx,
   incidentId: string,
   kind: ObligationRow['kind'],
-  why: 'customers-listed' | 'promised-anew' | 'stood-down',
+  why: 'customers-listed' | 'promised-anew' | 'stood-down' | 'notice-returned',
   which = sql`true`,
 ): Promise<void> {
   const ended = await tx.db

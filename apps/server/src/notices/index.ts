@@ -1,13 +1,17 @@
 import { noticeRoutes as routes } from '@tocsin/api'
-import { type AppContext, type Bindings, type Caller, command, query } from '../access/index.ts'
+import { sql } from 'drizzle-orm'
+import { type AppContext, type Bindings, type Caller, command, query, uuidIn } from '../access/index.ts'
 import type { ClosingConditions, DeclarationEffects } from '../incidents/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import type { Audits } from '../paging/index.ts'
 import { auditCounter, auditObligations, watchdogJob } from './auditor.ts'
 import { checkClocks } from './clocks.ts'
 import { approveDecision, proposeDecision, withdrawDecision } from './decisions.ts'
+import { settleDelivery } from './deliveries.ts'
 import { followIncident } from './follow.ts'
-import { approveNotice, changeNotice, draftNotice, sendNotice, settleDelivery, whyHeldBack } from './notices.ts'
+import { joinObligations } from './joined.ts'
+import { whyHeldBack } from './mails.ts'
+import { approveNotice, changeNotice, draftNotice, sendNotice } from './notices.ts'
 import { listObligations, openObligations, readObligation } from './obligations.ts'
 import { clockJob } from './timers.ts'
 import { customerObligations } from './updates.ts'
@@ -17,8 +21,12 @@ export { noticeRecords } from './records.ts'
 
 export function openNotices(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects, audits: Audits): Bindings {
   conditions.add((reader, incident) => openObligations(reader, incident.id))
-  effects.add((tx, incident) => followIncident(tx, incident))
+  effects.add(async (tx, incident) => {
+    await followIncident(tx, incident)
+    await joinObligations(tx, context, [incident.id])
+  })
   effects.obligations = customerObligations
+  context.visibility.names('obligation.joined', data => sql`select ${uuidIn(sql`(${data} ->> 'incidentId')`)}`)
   const counter = auditCounter(context.metrics)
   audits.add(watchdogJob)
   context.jobs.register(watchdogJob, { run: tx => auditObligations(tx, context, counter) })

@@ -53,13 +53,19 @@ async function selectObligations(reader: Reader, context: AppContext, viewer: Vi
     reader,
     rows.map(row => row.obligation.id),
   )
+  const { hostOf, partsOf, earliestOf } = await joinedOf(
+    reader,
+    context,
+    viewer,
+    rows.map(row => row.obligation),
+  )
   return rows.map(({ obligation, incident, customer, proposedBy, approvedBy }) => ({
     id: obligation.id,
     incident: { id: incident.id, number: incident.number, title: incident.title, isClosed: incident.status === 'closed', executiveId: incident.executiveId },
     kind: obligation.kind,
     customer: customer && { id: customer.id, name: customer.name },
     state: obligation.state,
-    ...timingsOf(obligation, reader.now),
+    ...timingsOf(earliestOf(obligation), reader.now),
     term: obligation.term,
     startedAt: obligation.startedAt,
     dueAt: obligation.dueAt,
@@ -75,11 +81,43 @@ async function selectObligations(reader: Reader, context: AppContext, viewer: Vi
             approvedBy,
             reviewOn: obligation.decisionReviewOn ?? '',
           },
+    joinedTo: hostOf(obligation),
+    joined: partsOf(obligation),
     notices: byObligation.get(obligation.id) ?? [],
     isDemo: obligation.isDemo,
     isExercise: obligation.isExercise,
     version: obligation.version,
   }))
+}
+
+/** Obligations of linked incidents that one notice meets, as far as the viewer may see them. */
+async function joinedOf(reader: Reader, context: AppContext, viewer: Viewer, rows: readonly (typeof obligations.$inferSelect)[]) {
+  const ids = rows.map(({ id }) => id)
+  const hostIds = rows.flatMap(({ joinedToId }) => joinedToId ?? [])
+  const linked =
+    ids.length === 0
+      ? []
+      : await reader.db
+          .select({ obligation: obligations, incident: { id: incidents.id, number: incidents.number } })
+          .from(obligations)
+          .innerJoin(incidents, eq(incidents.id, obligations.incidentId))
+          .where(and(or(inArray(obligations.id, hostIds), inArray(obligations.joinedToId, ids)), context.visibility.condition(viewer, obligations.incidentId)))
+          .orderBy(asc(incidents.number))
+  const byId = new Map(linked.map(row => [row.obligation.id, row]))
+  const parts = Map.groupBy(linked, ({ obligation }) => obligation.joinedToId)
+  const shown = ({ obligation: { id, dueAt }, incident }: (typeof linked)[number]) => ({ id, dueAt, incident })
+  return {
+    hostOf: ({ joinedToId }: { joinedToId: string | null }) => {
+      const host = joinedToId === null ? undefined : byId.get(joinedToId)
+      return host === undefined ? null : shown(host)
+    },
+    partsOf: ({ id }: { id: string }) => (parts.get(id) ?? []).map(shown),
+    /** With the clock that runs out first, of those that one notice meets. */
+    earliestOf: (own: typeof obligations.$inferSelect) => {
+      const [first] = [own, ...(parts.get(own.id) ?? []).map(({ obligation }) => obligation)].toSorted((a, b) => ((a.dueAt ?? '') < (b.dueAt ?? '') ? -1 : 1))
+      return { ...own, startedAt: first?.startedAt ?? null, dueAt: first?.dueAt ?? null }
+    },
+  }
 }
 
 async function noticesOf(reader: Reader, obligationIds: readonly string[]): Promise<Map<string, Obligation['notices']>> {
@@ -124,7 +162,9 @@ async function noticesOf(reader: Reader, obligationIds: readonly string[]): Prom
       sentAt: notice.sentAt,
       deliveries: sent
         .filter(message => message.purposeId === notice.id)
-        .map(message => ({ to: message.address, state: message.state, receipt: message.receipt ?? message.lastError, at: message.sentAt })),
+        .map(({ address, state, receipt, lastError, sentAt, report, reportedAt }) => ({
+          ...{ to: address, state, receipt: receipt ?? lastError, at: sentAt, report, reportedAt },
+        })),
       version: notice.version,
     },
   }))

@@ -34,12 +34,16 @@ export const obligations = table(
     /** When somebody was paged about it last. */
     pagedAt: instant('paged_at'),
     notifiedAt: instant('notified_at'),
+    /** The notice that met it. */
+    metById: uuid('met_by_id'),
     decisionKind: choice('decision_kind', ['defer', 'waive']),
     decisionReasonCategory: choice('decision_reason_category', reasonCategories),
     decisionReason: text('decision_reason'),
     decisionReviewOn: date('decision_review_on', { mode: 'string' }),
     decisionById: uuid('decision_by_id').references(() => people.id),
     decisionApprovedById: uuid('decision_approved_by_id').references(() => people.id),
+    /** The obligation of the parent incident to the same customer, whose notice meets this one too. */
+    joinedToId: uuid('joined_to_id'),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
     /** It belongs to an exercise: nothing of it reaches a customer, an authority or the public. */
@@ -50,6 +54,8 @@ export const obligations = table(
     uniqueIndex('obligations_promised_once').on(self.incidentId, self.customerId).where(sql`kind = 'update' and state in ('due', 'deferred')`),
     uniqueIndex('obligations_promised_by').on(self.promisedById).where(sql`promised_by_id is not null`),
     uniqueIndex('obligations_scope_once').on(self.incidentId).where(sql`kind = 'scope'`),
+    index('obligations_met_by').on(self.metById).where(sql`met_by_id is not null`),
+    index('obligations_joined_to').on(self.joinedToId).where(sql`joined_to_id is not null`),
     index('obligations_check').on(self.incidentId, self.nextCheckAt).where(sql`next_check_at is not null`),
     index('obligations_due').on(sql`(${self.notifiedAt} is not null)`, sql`coalesce(${self.dueAt}, 'infinity'::timestamptz)`),
   ],

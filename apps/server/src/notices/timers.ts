@@ -9,3 +9,5 @@ export const clockKey = (incidentId: string) => `notices:${incidentId}`
 export const noticesTopic = 'notices'
 export const executiveTopic = 'notices executive'
 export const reviewTopic = (obligationId: string) => `decision ${obligationId}`
+/** Of the page that no contact was reached by the notice of an obligation. */
+export const returnedTopic = (obligationId: string) => `returned ${obligationId}`

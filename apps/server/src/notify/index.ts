@@ -3,8 +3,9 @@ import type { AppContext, Bindings } from '../access/index.ts'
 import type { ServerCertificate } from '../kernel/server-certificate.ts'
 import type { AnswerDesk } from './answers.ts'
 import { mountCallbacks } from './channels/callbacks.ts'
-import { Inbox } from './channels/email/inbox.ts'
-import { answerByMail } from './channels/email/receive.ts'
+import { Inbox, type IncomingMail, type IncomingReport } from './channels/email/inbox.ts'
+import { answerByMail, takeReport } from './channels/email/receive.ts'
+import type { Outbox } from './outbox.ts'
 import { notifyBindings } from './routes.ts'
 import { auditChannels, deliveryHealth, stalledChannelsJob } from './stalled-channels.ts'
 
@@ -26,11 +27,20 @@ export function openNotify(context: AppContext): Bindings {
 }
 
 /**
- * Receives answers to messages: the callbacks of providers, and replies by email.
+ * Receives answers to messages: the callbacks of providers, replies by email, and reports of what became of an email.
  * @param certificate that replies are received with, too
  * @returns the mail server, to be started
  */
-export function openAnswers(http: FastifyInstance, context: AppContext, desk: AnswerDesk, certificate?: ServerCertificate): Inbox {
+export function openAnswers(
+  http: FastifyInstance,
+  context: AppContext & { readonly messenger: Outbox },
+  desk: AnswerDesk,
+  certificate?: ServerCertificate,
+): Inbox {
   mountCallbacks(http, context, desk)
-  return new Inbox(context, mail => answerByMail(context, desk, mail), certificate)
+  const takers = {
+    reply: (mail: IncomingMail) => answerByMail(context, desk, mail),
+    report: (report: IncomingReport) => takeReport(context, context.messenger, report),
+  }
+  return new Inbox(context, takers, certificate)
 }

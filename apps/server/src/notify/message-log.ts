@@ -49,5 +49,6 @@ function viewOf(message: typeof messages.$inferSelect): Message {
     lastError: message.lastError,
     createdAt: message.createdAt,
     sentAt: message.sentAt,
+    report: message.report,
   }
 }

@@ -31,7 +31,8 @@ import { SealedValueDamaged, sealFor, unsealRow } from '../kernel/sealed-columns
 import { type Secrets, signToken } from '../kernel/secrets.ts'
 import { type Log, type Metrics, openGauge } from '../kernel/telemetry.ts'
 import { storable } from '../kernel/text.ts'
-import { replyAddress } from './channels/email/inbox.ts'
+import type { MailReport } from './channels/email/delivery-report.ts'
+import { replyAddress, returnAddress } from './channels/email/inbox.ts'
 import { hostOf, type OutboundMessage, openChannels, type Senders } from './channels/index.ts'
 import { assertKnownPurpose, isForOutside } from './purposes.ts'
 import { mayRead, neutral, recipientOf } from './restricted.ts'
@@ -132,6 +133,11 @@ export class Outbox implements Messenger {
   /** True when a mail server is configured, so that pages reach people. */
   get isLive(): boolean {
     return this.has('email')
+  }
+
+  /** True when mail servers can report what became of an email: there is an address for that, and a port where it is received. */
+  get receivesBounces(): boolean {
+    return this.isLive && returnAddress(this.#config, this.#secrets, '') !== undefined
   }
 
   /** True when this channel has what it needs. */
@@ -350,6 +356,7 @@ export class Outbox implements Messenger {
       secret: message.secret === null ? undefined : this.#secretOf(reader, message, message.secret),
       origin: this.#origin,
       replyTo: link?.purpose === 'page' ? replyAddress(this.#config, this.#secrets, message.id) : undefined,
+      returnTo: message.channel === 'email' ? returnAddress(this.#config, this.#secrets, message.id) : undefined,
       sentAt: Date.parse(reader.now),
     }
   }
@@ -371,6 +378,28 @@ export class Outbox implements Messenger {
       .map(([, claim]) => claim)
     const token = signToken(this.#secrets, purpose, claims)
     return { purpose, token, url: `${this.#origin}${path}${token}` }
+  }
+
+  /**
+   * What became of a message after it was sent, as a server reports it. The worst of what is reported counts, each once: a mail that was delivered may be
+   * returned by a server farther on. A report can be here before the sending is settled; then it settles it.
+   */
+  async report(tx: Tx, messageId: string, { action, text }: MailReport): Promise<void> {
+    const [message] = await tx.db.select().from(messages).where(eq(messages.id, messageId)).for('update')
+    const state = stateAfter[action]
+    if (message?.state === 'queued' && state === 'bounced') return this.#settle(tx, [{ messageId, state: 'failed', text }])
+    const before = message?.state === 'sent' && message.reportedAt !== null ? 'relayed' : (message?.state ?? '')
+    if (message === undefined || !sentStates.includes(before) || sentStates.indexOf(before) >= sentStates.indexOf(state)) return
+    const { channel, purpose, purposeId, address, troubledAt } = message
+    const isTrouble = (state === 'bounced' || state === 'delayed') && troubledAt === null
+    await tx.db
+      .update(messages)
+      .set({ state: state === 'relayed' ? 'sent' : state, report: storable(text, 500), reportedAt: tx.now, ...(isTrouble ? { troubledAt: tx.now } : {}) })
+      .where(eq(messages.id, messageId))
+    this.#counted.inc({ channel, state })
+    const delivery = { messageId, channel, purpose, purposeId, address }
+    if (isTrouble) await this.#reportTrouble(tx, [{ ...delivery, error: text }])
+    await this.#listeners.get(purpose)?.(tx, [{ ...delivery, state, receipt: text }])
   }
 
   async #settle(tx: Tx, receipts: readonly (Receipt & { readonly messageId: string })[]): Promise<void> {
@@ -414,6 +443,10 @@ export class Outbox implements Messenger {
       )
   }
 }
+
+/** What is known of a message that was sent, in the order in which one state follows another. */
+const sentStates: readonly string[] = ['sent', 'relayed', 'delayed', 'delivered', 'bounced']
+const stateAfter = { relayed: 'relayed', expanded: 'relayed', delayed: 'delayed', delivered: 'delivered', failed: 'bounced' } as const
 
 const withoutLink = (body: string) =>
   body

@@ -96,6 +96,9 @@ export const messages = table(
     receipt: text('receipt'),
     createdAt: instant('created_at').notNull(),
     sentAt: instant('sent_at'),
+    /** What a server reported of it after it was sent: the server, and what it said. */
+    report: text('report'),
+    reportedAt: instant('reported_at'),
     /** Since when its delivery is failing: it was rejected, or not accepted in time. */
     troubledAt: instant('troubled_at'),
     isDemo: boolean('is_demo').notNull().default(false),

@@ -1,5 +1,6 @@
 import { createTransport } from 'nodemailer'
 import { describe, expect, onTestFinished, test as plain } from 'vitest'
+import { bounce } from '../../test/bounce.ts'
 import { linkIn, test, type World } from '../../test/world.ts'
 import { parseAnswer } from '../notify/answers.ts'
 
@@ -100,8 +101,13 @@ describe('by a reply to its mail', () => {
   })
 
   test('an out-of-office reply, a forged address, and somebody whom it was forwarded to answer nothing', async ({ world }) => {
-    const { primary, backup, to } = await paged(world)
+    const { primary, backup, mail, to } = await paged(world)
     await send(world, primary.email, to, 'ack', { 'Auto-Submitted': 'auto-replied' })
+    // A server that returns the page says nothing for its recipient either; the timeline of the page has it.
+    await bounce(world, mail, 'postfix')
+    const [{ id } = { id: '' }] = (await primary.call('pages')).items
+    const { events } = await primary.call('page', { params: { id } })
+    expect(events.filter(({ kind }) => kind === 'page.failed').map(({ text }) => text)).toEqual([expect.stringContaining('550 5.1.1')])
     await expect(send(world, backup.email, to, 'ack')).rejects.toThrow(/Reply from the email address that received the page/)
     const forged = to.replace(/.@/, found => (found === '0@' ? '1@' : '0@'))
     await expect(send(world, primary.email, forged, 'ack')).rejects.toThrow(/No such recipient/)

@@ -84,7 +84,8 @@ async function recordDeliveries(tx: Tx, deliveries: readonly Delivery[]): Promis
   await recordAll(
     tx,
     deliveries.flatMap(({ messageId, channel, address, state, receipt }) =>
-      (byMessage.get(messageId) ?? []).map(({ pageId, withinId, person }) => ({
+      // Of what a server reports later, only that it did not arrive matters to a page.
+      (state === 'delivered' || state === 'relayed' || state === 'delayed' ? [] : (byMessage.get(messageId) ?? [])).map(({ pageId, withinId, person }) => ({
         actor: system,
         type: state === 'sent' ? 'page.sent' : 'page.failed',
         subject: { kind: 'page', id: pageId },

@@ -164,7 +164,7 @@ describe('a webhook', () => {
       ['page', '[HIGH] billing: Something odd'],
     ])
     expect(new Set(device.received.map(one => one.headers['webhook-id'])).size, 'under one id').toBe(1)
-    const token = linkIn({ to: '', subject: '', messageId: '', purpose: '', text: bodyOf(device.received[0]).text }, '/a/')
+    const token = linkIn({ to: '', subject: '', messageId: '', purpose: '', returnPath: '', text: bodyOf(device.received[0]).text }, '/a/')
     expect((await world.client()('acknowledgeByLink', { body: { token } })).acknowledgedBy).toBe(primary.name)
     await device.stop()
   })

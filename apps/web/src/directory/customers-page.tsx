@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Modal, NumberInput, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Button, Checkbox, Group, Modal, NumberInput, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
 import { IconPlus } from '@tabler/icons-react'
 import { type Customer, noticeStarts, noticeUnits } from '@tocsin/api'
 import { useState } from 'react'
@@ -69,6 +69,7 @@ export function CustomersPage() {
                           {customer.contacts.map(contact => (
                             <Text key={contact.email} size="sm">
                               {contact.name}, {contact.email}
+                              {contact.isAlternate ? ' (alternate)' : ''}
                             </Text>
                           ))}
                         </Table.Td>
@@ -108,14 +109,14 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
         start: (one?.noticeTerm.start ?? 'declared') as string,
         calendarId: one?.noticeTerm.calendar?.id ?? null,
       },
-      contacts: one?.contacts.map(contact => ({ key: contact.email, ...contact })) ?? [{ key: 'first', name: '', email: '' }],
+      contacts: one?.contacts.map(contact => ({ key: contact.email, ...contact })) ?? [{ key: 'first', name: '', email: '', isAlternate: false }],
       serviceIds: one?.services.map(service => service.id) ?? [],
     }),
     {
       toBody: values => ({
         ...values,
         noticeTerm: { ...values.noticeTerm, ...(values.noticeTerm.unit === 'hours' ? { calendarId: null } : {}) },
-        contacts: values.contacts.map(({ name, email }) => ({ name, email })),
+        contacts: values.contacts.map(({ name, email, isAlternate }) => ({ name, email, isAlternate })),
         ...(customer ? { id: customer.id } : {}),
       }),
       done: 'Saved.',
@@ -151,14 +152,25 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
             Contacts
           </Text>
           {form.values.contacts.map((contact, position) => (
-            <Group key={contact.key} align="flex-start" wrap="nowrap">
-              <TextInput aria-label="Contact name" placeholder="Name" flex={1} {...form.getInputProps(`contacts.${position}.name`)} />
-              <TextInput aria-label="Contact email" placeholder="Email" type="email" flex={1} {...form.getInputProps(`contacts.${position}.email`)} />
-              <RemoveButton label="Remove contact" isDisabled={form.values.contacts.length === 1} onClick={() => form.removeListItem('contacts', position)} />
-            </Group>
+            <Stack key={contact.key} gap={4}>
+              <Group align="flex-start" wrap="nowrap">
+                <TextInput aria-label="Contact name" placeholder="Name" flex={1} {...form.getInputProps(`contacts.${position}.name`)} />
+                <TextInput aria-label="Contact email" placeholder="Email" type="email" flex={1} {...form.getInputProps(`contacts.${position}.email`)} />
+                <RemoveButton label="Remove contact" isDisabled={form.values.contacts.length === 1} onClick={() => form.removeListItem('contacts', position)} />
+              </Group>
+              <Checkbox
+                size="xs"
+                label="Alternate: gets notices only if no other contact can be reached"
+                {...form.getInputProps(`contacts.${position}.isAlternate`, { type: 'checkbox' })}
+              />
+            </Stack>
           ))}
           <div>
-            <Button variant="default" size="xs" onClick={() => form.insertListItem('contacts', { key: crypto.randomUUID(), name: '', email: '' })}>
+            <Button
+              variant="default"
+              size="xs"
+              onClick={() => form.insertListItem('contacts', { key: crypto.randomUUID(), name: '', email: '', isAlternate: false })}
+            >
               Add contact
             </Button>
           </div>

@@ -6,6 +6,7 @@ import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { useChoices } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
+import { RollUp } from './roll-up.tsx'
 
 /** What one event causes in many places has one lead: the alerts and incidents that it covers. */
 export function ParentIncident({ incident, canRespond }: { incident: Incident; canRespond: boolean }) {
@@ -28,16 +29,10 @@ export function ParentIncident({ incident, canRespond }: { incident: Incident; c
           <RouteLink to="/incidents/$id" params={{ id: parent.id }}>
             incident {parent.number}: {parent.title}
           </RouteLink>
-          , which has one lead. This incident keeps its own audit log and notification obligations.
+          , which has one lead. This incident keeps its own audit log. Customers of both get one notice, from the parent.
         </Text>
       ) : children.length > 0 ? (
-        <Stack gap={4}>
-          {children.map(part => (
-            <RouteLink key={part.id} to="/incidents/$id" params={{ id: part.id }}>
-              Incident {part.number}: {part.title}
-            </RouteLink>
-          ))}
-        </Stack>
+        <RollUp incident={incident} canRespond={canRespond} />
       ) : (
         <Text className="quiet">
           When many incidents share one cause, make this one the parent: its lead is paged once, the other pages are resolved, and their leads are added.

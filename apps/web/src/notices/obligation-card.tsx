@@ -1,13 +1,14 @@
 import { Alert, Button, Group, Modal, Paper, Progress, Stack, Table, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Notice, Obligation } from '@tocsin/api'
-import { useCommand } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { ExerciseBadge, StateBadge } from '../parts/badges.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useKeeping } from '../parts/kept.ts'
 import { lastTimeOf, lengthOf, termText } from '../parts/notice-term.ts'
 import { FormProblem } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { dayFromNow, remaining, Time, useNow } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
 import { DecisionModal, reasonCategoryLabels } from './decision-modal.tsx'
@@ -33,7 +34,8 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
   useKeeping(isDrafting || isDeciding, obligation, keep)
   const unsent = obligation.notices.find(notice => notice.state !== 'sent')
   const isOver = obligation.state === 'ended' || (obligation.kind !== 'initial' && obligation.state === 'notified')
-  const mayDraft = canRespond && unsent === undefined && obligation.customer !== null && obligation.state !== 'waived' && !isOver
+  const mayDraft =
+    canRespond && unsent === undefined && obligation.joinedTo === null && obligation.customer !== null && obligation.state !== 'waived' && !isOver
   return (
     <Paper p="md" component="article" aria-label={obligationTitle(obligation)}>
       <Stack gap="sm">
@@ -66,6 +68,7 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
         ) : null}
         <Clock obligation={obligation} />
         <BothWays obligation={obligation} />
+        <Shared obligation={obligation} />
         {obligation.decision ? <Decision obligation={obligation} decision={obligation.decision} /> : null}
         {obligation.notices.map(notice => (
           <NoticeView key={notice.id} obligation={obligation} notice={notice} keep={keep} mayWork={canRespond && obligation.state !== 'waived'} />
@@ -77,6 +80,7 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
             </Button>
           ) : null}
           {mayLead &&
+          obligation.joinedTo === null &&
           obligation.state !== 'notified' &&
           !isOver &&
           obligation.decision === null &&
@@ -92,6 +96,33 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
       {isDeciding ? <DecisionModal obligation={obligation} onClose={deciding.close} /> : null}
     </Paper>
   )
+}
+
+/** Which obligations of linked incidents one notice meets. */
+function Shared({ obligation: { joinedTo, joined, state } }: { obligation: Obligation }) {
+  if (joinedTo !== null)
+    return (
+      <Text size="sm">
+        Shared with parent{' '}
+        <RouteLink to="/incidents/$id" params={{ id: joinedTo.incident.id }}>
+          incident {joinedTo.incident.number}
+        </RouteLink>
+        , where one notice serves both. {state === 'due' ? 'Draft it there, or unlink this incident.' : ''}
+      </Text>
+    )
+  return joined.map(({ id, incident, dueAt }) => (
+    <Text key={id} size="sm" component="div">
+      The notice also serves{' '}
+      <RouteLink to="/incidents/$id" params={{ id: incident.id }}>
+        incident {incident.number}
+      </RouteLink>
+      {dueAt === null ? null : (
+        <>
+          , due <Time at={dueAt} />
+        </>
+      )}
+    </Text>
+  ))
 }
 
 function Clock({ obligation }: { obligation: Obligation }) {
@@ -241,6 +272,7 @@ function NoticeView({ obligation, keep, notice, mayWork }: Shown & { notice: Not
   const me = useMe()
   const [isEditing, editing] = useDisclosure()
   useKeeping(isEditing, obligation, keep)
+  const status = useApi('status')
   const approve = useCommand('approveNotice', { done: 'Approved.' })
   const send = useCommand('sendNotice', { done: 'Sending to the customer’s contacts.' })
   const params = { id: notice.id }
@@ -290,11 +322,19 @@ function NoticeView({ obligation, keep, notice, mayWork }: Shown & { notice: Not
                   <Table.Td>
                     <StateBadge state={delivery.state} />
                   </Table.Td>
-                  <Table.Td className="mono quiet">{delivery.receipt}</Table.Td>
+                  <Table.Td className="mono quiet" style={{ overflowWrap: 'anywhere' }}>
+                    {delivery.receipt}
+                    {delivery.report === null ? null : <div>{delivery.report}</div>}
+                  </Table.Td>
                 </Table.Tr>
               ))}
             </Table.Tbody>
           </Table>
+        ) : null}
+        {notice.state === 'sent' && status.data?.areBouncesReceived === false ? (
+          <Text size="xs" className="quiet">
+            Sent means that the first mail server took it. Tocsin does not learn of bounces, because incoming email is not configured.
+          </Text>
         ) : null}
         {mayWork && (notice.state === 'draft' || notice.state === 'approved') ? (
           <Group gap="xs">

@@ -11,6 +11,9 @@ const stateWords: Record<string, string> = {
   failed: 'failed',
   cancelled: 'canceled',
   sent: 'sent',
+  delayed: 'sent, delayed on its way',
+  delivered: 'delivered',
+  bounced: 'returned to the sender',
 }
 
 /** Every message that left, waits, or could not leave. */
@@ -43,7 +46,7 @@ export function MessageLogPage() {
                     <Text size="sm" className="quiet" mb={8}>
                       Channel {channelName(message.channel)}; {stateWords[message.state]}
                       {message.attempts > 1 ? `, ${message.attempts} attempts` : ''}
-                      {message.lastError ? `: ${message.lastError}` : '.'}
+                      {message.lastError ? `: ${message.lastError}` : message.report ? `: ${message.report}` : '.'}
                     </Text>
                     <Text size="sm" className="prewrap">
                       {message.text}

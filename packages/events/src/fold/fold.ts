@@ -84,6 +84,7 @@ const incidentSteps: Steps = {
   'incident.customers-set': (records, entry, data) => records.of(entry).set(entry, { customers: listedCustomers(records, entry, data) }),
   'incident.made-parent': (records, entry, { joinedIds }) => admit(records, entry, joinedIds),
   'incident.linked-to-parent': (records, entry, { parentId }) => records.of(entry).set(entry, { parentId }),
+  'incident.unlinked-from-parent': (records, entry) => records.of(entry).set(entry, { parentId: null }),
   'incident.declared': (records, entry, data) => transition(records, entry, data, { declaredAt: instant(data.declaredAt) }),
   'incident.contained': (records, entry, data) => transition(records, entry, data, { monitorUntil: null }),
   'incident.eradicated': transition,
@@ -92,9 +93,9 @@ const incidentSteps: Steps = {
   'incident.stood-down': (records, entry) => records.of(entry).set(entry, { class: 'not-an-incident', stoodDownAt: instant(entry.at) }),
   'incident.closed': (records, entry, data) => transition(records, entry, data, { closedAt: instant(entry.at) }),
   'incident.reopened': (records, entry, data) => {
-    const { round, monitorUntil, class: restored } = data
+    const { round, monitorUntil, class: restored, staysStoodDown } = data
     transition(records, entry, data, {
-      ...{ closedAt: null, stoodDownAt: null },
+      ...{ closedAt: null, ...(staysStoodDown ? {} : { stoodDownAt: null }) },
       ...(round === undefined ? {} : { round }),
       ...(monitorUntil === undefined ? {} : { monitorUntil }),
       ...(restored === undefined ? {} : { class: restored }),
@@ -184,6 +185,8 @@ const running = (entry: FoldableEntry, startedAt: string, dueAt: string) => ({
     foundDueAt: null,
     missedDueAt: null,
     notifiedAt: null,
+    metById: null,
+    joinedToId: null,
     isDemo: entry.isDemo,
     isExercise: entry.isExercise,
   },
@@ -218,9 +221,14 @@ const obligationSteps: Steps = {
   'obligation.update-opened': (records, entry, { customerId, startedAt, dueAt }) =>
     records.make(entry, { ...noDecision, kind: 'update', customerId, term: null, promisedById: null, ...running(entry, startedAt, dueAt) }),
   'obligation.ended': (records, entry, { why }) => records.of(entry).set(entry, { ...(why === 'stood-down' ? noDecision : {}), state: 'ended' }),
+  'obligation.joined': (records, entry, { joinedToId }) => records.of(entry).set(entry, { joinedToId }),
+  'obligation.separated': (records, entry) => records.of(entry).set(entry, { joinedToId: null }),
   'decision.lapsed': (records, entry) => records.of(entry).set(entry, { ...noDecision, state: 'due' }),
   'obligation.missed': (records, entry, { dueAt }) => records.of(entry).set(entry, { missedDueAt: instant(dueAt) }),
-  'obligation.notified': (records, entry, { notifiedAt }) => records.of(entry).set(entry, { state: 'notified', notifiedAt: instant(notifiedAt) }),
+  // Entries of older versions do not say by which notice.
+  'obligation.notified': (records, entry, { notifiedAt, noticeId }) =>
+    records.of(entry).set(entry, { state: 'notified', notifiedAt: instant(notifiedAt), metById: noticeId }),
+  'obligation.reopened': (records, entry) => records.of(entry).set(entry, { ...noDecision, state: 'due', notifiedAt: null, metById: null }),
   'decision.proposed': (records, entry, { kind, reasonCategory, reason, reviewOn }) =>
     records.of(entry).set(entry, {
       ...{ decisionKind: kind, decisionReasonCategory: reasonCategory, decisionReason: reason, decisionReviewOn: reviewOn },
@@ -247,11 +255,12 @@ function textDigest(records: FoldedRecords, entry: FoldableEntry): string | unde
   return textFields.every(field => fields.has(field)) ? digest(Object.fromEntries(textFields.map(field => [field, fields.get(field)?.value]))) : undefined
 }
 
-/** How a mail of a notice went, which may settle the notice. Entries of older versions did not say. */
+/** How a mail of a notice went, which may settle the notice. Entries of older versions did not say. What was sent and returned to the last contact is to be sent again. */
 function settled(records: FoldedRecords, entry: FoldableEntry, { noticeState }: { readonly noticeState?: string | undefined }): void {
   const record = records.of(entry)
   const isSent = noticeState === 'sent' && record.get('state') !== 'sent'
-  record.set(entry, { state: noticeState, ...(noticeState === undefined ? { sentAt: undefined } : isSent ? { sentAt: instant(entry.at) } : {}) })
+  const sentAt = noticeState === undefined ? { sentAt: undefined } : isSent ? { sentAt: instant(entry.at) } : noticeState === 'approved' ? { sentAt: null } : {}
+  record.set(entry, { state: noticeState, ...sentAt })
 }
 
 const noticeSteps: Steps = {
@@ -274,6 +283,7 @@ const noticeSteps: Steps = {
   },
   'notice.delivered': settled,
   'notice.undelivered': settled,
+  'notice.bounced': settled,
 }
 
 /** What is verified of a follow-up action: that it is done as its owner says. */

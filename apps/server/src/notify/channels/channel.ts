@@ -27,6 +27,8 @@ export interface OutboundMessage {
   readonly origin: string
   /** Where replies by email are received; undefined where there is nothing to answer, or incoming mail is not configured. */
   readonly replyTo: string | undefined
+  /** Where mail servers report what became of an email; undefined where incoming mail is not configured. */
+  readonly returnTo: string | undefined
   /** Milliseconds since 1970. */
   readonly sentAt: number
 }

@@ -10,7 +10,7 @@ import { openEmail } from './send.ts'
 
 const message = {
   ...{ id: 'm1', address: 'ada@tocsin.test', purpose: 'page', purposeId: 'p1', subject: 'Odd', text: 'Look', brief: 'Look', origin: 'http://localhost' },
-  ...{ link: undefined, secret: undefined, replyTo: undefined, sentAt: 0 },
+  ...{ link: undefined, secret: undefined, replyTo: undefined, returnTo: undefined, sentAt: 0 },
 }
 
 function senderBy(url: string, env: Record<string, string> = {}) {

@@ -27,7 +27,7 @@ function certificateNamed(name: string): { cert: string; key: string } {
 async function received(env: Record<string, string>, certificate?: ServerCertificate) {
   const config = readConfig({ TOCSIN_MAIL_IN_PORT: '0', TOCSIN_MAIL_IN_DOMAIN: 'reply.tocsin.test', ...env })
   const mails: IncomingMail[] = []
-  const inbox = new Inbox({ config, secrets, log }, async mail => void mails.push(mail), certificate)
+  const inbox = new Inbox({ config, secrets, log }, { reply: async mail => void mails.push(mail), report: () => expect.unreachable() }, certificate)
   onTestFinished(() => inbox.stop())
   await inbox.start()
   const send = (ca?: string) =>

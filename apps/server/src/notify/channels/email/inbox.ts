@@ -7,6 +7,7 @@ import { isEqual, type Secrets } from '../../../kernel/secrets.ts'
 import type { ServerCertificate } from '../../../kernel/server-certificate.ts'
 import type { Log } from '../../../kernel/telemetry.ts'
 import { WorkerFailure, WorkerPool } from '../../../kernel/worker-pool.ts'
+import type { DeliveryReport } from './delivery-report.ts'
 import type { mailTasks } from './parse-mail.ts'
 import { emailSettings } from './settings.ts'
 
@@ -22,7 +23,7 @@ interface Services {
   readonly log: Log
 }
 
-/** A received mail, as its handler gets it. */
+/** A received reply, as its handler gets it. */
 export interface IncomingMail {
   /** The message of ours that it answers. */
   readonly messageId: string
@@ -33,40 +34,65 @@ export interface IncomingMail {
   readonly text: string
 }
 
+/** A received report of what became of a mail of ours. */
+export interface IncomingReport {
+  readonly messageId: string
+  readonly report: DeliveryReport
+}
+
+/** What acts on what is received. */
+export interface Takers {
+  readonly reply: (mail: IncomingMail) => Promise<void>
+  readonly report: (report: IncomingReport) => Promise<void>
+}
+
 /** Refused for good, with a sentence that the sender's server passes on. */
 export class RefusedMail extends Error {
   override readonly name = 'RefusedMail'
 }
 
-const macOf = (secrets: Secrets, id: string) => Buffer.from(secrets.sign('reply', id), 'base64url').toString('hex').slice(0, 24)
+/** What an address of ours is for: replies of people, or what servers report to whoever sent a mail. Neither can be made from the other. */
+const uses = { reply: 'r', report: 'b' } as const
+type Use = keyof typeof uses
 
-/** Where a reply to a message of ours goes: an address that nobody can forge, within the 64 characters allowed before the @. */
-export function replyAddress(config: Config, secrets: Secrets, messageId: string): string | undefined {
+const macOf = (secrets: Secrets, use: Use, id: string) =>
+  Buffer.from(secrets.sign(use === 'reply' ? 'reply' : 'bounce', id), 'base64url')
+    .toString('hex')
+    .slice(0, 24)
+
+function addressFor(use: Use, config: Config, secrets: Secrets, messageId: string): string | undefined {
   const { TOCSIN_MAIL_IN_DOMAIN: domain } = config.of(emailSettings)
-  return domain && `r-${messageId.replaceAll('-', '')}${macOf(secrets, messageId)}@${domain}`
+  return domain && `${uses[use]}-${messageId.replaceAll('-', '')}${macOf(secrets, use, messageId)}@${domain}`
 }
 
-/** The message that a reply address is for; undefined where it was not made here. */
-function messageOf(config: Config, secrets: Secrets, address: string): string | undefined {
+/** Where a reply to a message of ours goes: an address that nobody can forge, within the 64 characters allowed before the @. */
+export const replyAddress = (config: Config, secrets: Secrets, messageId: string) => addressFor('reply', config, secrets, messageId)
+
+/** The sender of a message's envelope, where servers report what became of it (a variable envelope return path). */
+export const returnAddress = (config: Config, secrets: Secrets, messageId: string) => addressFor('report', config, secrets, messageId)
+
+/** The message that an address of ours is for, and for what; undefined where it was not made here. */
+function messageOf(config: Config, secrets: Secrets, address: string): { readonly use: Use; readonly messageId: string } | undefined {
   const [local = '', domain = ''] = address.toLowerCase().split('@')
-  const [, hex = '', mac = ''] = /^r-([0-9a-f]{32})([0-9a-f]{24})$/.exec(local) ?? []
+  const [, prefix = '', hex = '', mac = ''] = /^([rb])-([0-9a-f]{32})([0-9a-f]{24})$/.exec(local) ?? []
   if (domain !== config.of(emailSettings).TOCSIN_MAIL_IN_DOMAIN || hex === '') return undefined
-  const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-  return isEqual(macOf(secrets, id), mac) ? id : undefined
+  const use = prefix === uses.reply ? 'reply' : 'report'
+  const messageId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+  return isEqual(macOf(secrets, use, messageId), mac) ? { use, messageId } : undefined
 }
 
 /**
- * Receives mail by SMTP, for reply addresses alone: whoever writes elsewhere is refused before they have sent anything, so that the port is of no use
- * to spam. Automatic replies (out of office) are accepted and ignored: they must not answer a page, and get no reply.
+ * Receives mail by SMTP, for reply and return addresses alone: whoever writes elsewhere is refused before they have sent anything, so that the port is of no
+ * use to spam. Automatic replies (out of office) are accepted and ignored: they must not answer a page, say nothing of a delivery, and get no reply.
  */
 export class Inbox {
   readonly #config: Config
   readonly #secrets: Secrets
   readonly #log: Log
-  readonly #take: (mail: IncomingMail) => Promise<void>
+  readonly #takers: Takers
   readonly #certificate: ServerCertificate | undefined
   readonly #pool = new WorkerPool<typeof mailTasks>(new URL('./mail-worker.ts', import.meta.url), limits)
-  /** By message: whoever a mail says it is from, it counts for the address that it was sent to. */
+  /** By address of ours: whoever a mail says it is from, it counts for the address that it was sent to. */
   #replies = new Map<string, number>()
   #countedUntil = 0
   #server: SMTPServer | undefined
@@ -74,14 +100,14 @@ export class Inbox {
   port: number | undefined
 
   /**
-   * @param take acts on a mail; a {@link RefusedMail} rejects it permanently, any other error makes the sender retry
+   * @param takers act on a mail; a {@link RefusedMail} rejects it permanently, any other error makes the sender retry
    * @param certificate with which TLS is offered
    */
-  constructor({ config, secrets, log }: Services, take: (mail: IncomingMail) => Promise<void>, certificate?: ServerCertificate) {
+  constructor({ config, secrets, log }: Services, takers: Takers, certificate?: ServerCertificate) {
     this.#config = config
     this.#secrets = secrets
     this.#log = log
-    this.#take = take
+    this.#takers = takers
     this.#certificate = certificate
   }
 
@@ -114,9 +140,9 @@ export class Inbox {
       closeTimeout: 1_000,
       onMailFrom: (_, session, done) => done(needsTls && !session.secure ? refusal(530, 'Must issue a STARTTLS command first') : null),
       onRcptTo: ({ address }, session, done) => {
-        const messageId = messageOf(this.#config, this.#secrets, address)
-        if (messageId === undefined) return done(refusal(550, 'No such recipient'))
-        if (this.#isTooMany(messageId)) return done(refusal(450, 'Too many replies to this message, try again later'))
+        const about = messageOf(this.#config, this.#secrets, address)
+        if (about === undefined) return done(refusal(550, 'No such recipient'))
+        if (this.#isTooMany(`${about.use} ${about.messageId}`)) return done(refusal(450, 'Too many replies to this message, try again later'))
         // One at a time, so that an answer is taken whole or not at all: a sending server gives the others in mails of their own.
         done(session.envelope.rcptTo.length > 0 ? refusal(452, 'Only one recipient per message is accepted') : null)
       },
@@ -147,14 +173,14 @@ export class Inbox {
     await this.#pool.close()
   }
 
-  #isTooMany(messageId: string): boolean {
+  #isTooMany(address: string): boolean {
     const now = performance.now()
     if (now >= this.#countedUntil) {
       this.#replies = new Map()
       this.#countedUntil = now + whileMs
     }
-    const count = (this.#replies.get(messageId) ?? 0) + 1
-    this.#replies.set(messageId, count)
+    const count = (this.#replies.get(address) ?? 0) + 1
+    this.#replies.set(address, count)
     return count > maxReplies
   }
 
@@ -169,16 +195,23 @@ export class Inbox {
     const mail = await this.#pool.run('parse', { bytes: Buffer.concat(chunks) }).catch((error: unknown) => {
       throw error instanceof WorkerFailure ? new RefusedMail(`The message could not be read: ${error.message}`) : error
     })
+    const about = messageOf(this.#config, this.#secrets, session.envelope.rcptTo[0]?.address ?? '')
+    if (about === undefined) return
     const header = (key: string) => mail.headers.get(key)?.toLowerCase() ?? ''
     const sender = session.envelope.mailFrom === false ? '' : session.envelope.mailFrom.address
+    if (about.use === 'report') {
+      const { report } = mail
+      // Whoever has a sender of their own reports in the form that there is for it, or is a person or a program that answers.
+      if (report !== undefined && (report.firstLines === undefined || sender === '')) await this.#takers.report({ messageId: about.messageId, report })
+      return
+    }
     const isAutomatic =
       sender === '' ||
       !['', 'no'].includes(header('auto-submitted')) ||
       /bulk|junk|list|auto/.test(header('precedence')) ||
       ['x-autoreply', 'x-autorespond'].some(key => header(key) !== '')
     if (isAutomatic) return
-    const messageId = messageOf(this.#config, this.#secrets, session.envelope.rcptTo[0]?.address ?? '')
-    if (messageId !== undefined) await this.#take({ messageId, ownId: mail.ownId, from: mail.from, text: mail.text })
+    await this.#takers.reply({ messageId: about.messageId, ownId: mail.ownId, from: mail.from, text: mail.text })
   }
 }
 

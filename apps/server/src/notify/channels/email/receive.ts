@@ -4,8 +4,10 @@ import { transactionRetried } from '../../../kernel/database.ts'
 import { idFor, newId } from '../../../kernel/ids.ts'
 import { AppProblem } from '../../../kernel/problems.ts'
 import { type AnswerDesk, parseAnswer } from '../../answers.ts'
+import type { Outbox } from '../../outbox.ts'
 import { messages } from '../../tables.ts'
-import { type IncomingMail, RefusedMail } from './inbox.ts'
+import { reportFor } from './delivery-report.ts'
+import { type IncomingMail, type IncomingReport, RefusedMail } from './inbox.ts'
 
 /**
  * Acts on an answer to a page by email, and replies with the outcome.
@@ -32,4 +34,15 @@ export async function answerByMail(context: AppContext, desk: AnswerDesk, { mess
       context.messenger.postAll(tx, [{ ...reply, subject: `Reply failed: ${asked.subject}`, body: `${error.message}\n` }]),
     )
   }
+}
+
+/**
+ * Acts on a report of what became of a mail of ours.
+ * @throws RefusedMail where it is about a mail to somebody else
+ */
+export async function takeReport(context: AppContext, messenger: Outbox, { messageId, report }: IncomingReport): Promise<void> {
+  const [sent] = await context.database.reader().db.select({ address: messages.address }).from(messages).where(eq(messages.id, messageId))
+  const about = sent && reportFor(report, messageId, sent.address)
+  if (about === undefined) throw new RefusedMail('This report is not about the mail that has this return address')
+  await transactionRetried(context.database, tx => messenger.report(tx, messageId, about))
 }

@@ -2,6 +2,7 @@ import { createTransport } from 'nodemailer'
 import type { Config } from '../../../kernel/config.ts'
 import { isLoopback } from '../../../kernel/network.ts'
 import { OutboundFailure, Undeliverable } from '../../../kernel/outbound.ts'
+import { isForOutside } from '../../purposes.ts'
 import type { Send } from '../channel.ts'
 import { emailSettings } from './settings.ts'
 
@@ -22,7 +23,7 @@ export function openEmail(config: Config): Send | undefined {
   const isProtected = !mayBePlain && (hasLogin || !isLoopback(host))
   const transport = createTransport({ url, ...patience, ...(isProtected ? { requireTLS: true, forceAuth: hasLogin } : {}) })
   const domain = /@([^>\s]+)>?$/.exec(from)?.[1] ?? 'localhost'
-  return async ({ id, address, purpose, subject, text, replyTo }, signal) => {
+  return async ({ id, address, purpose, subject, text, replyTo, returnTo }, signal) => {
     try {
       // The id is the message's own, so that a mail repeated after a crash is the same mail to its receiver.
       const sent = await transport.sendMail({
@@ -31,15 +32,22 @@ export function openEmail(config: Config): Send | undefined {
         subject,
         text: replyTo === undefined ? text : `${text}\nOr reply to this email with one word: ack, escalate, or decline.\n`,
         ...(replyTo === undefined ? {} : { replyTo }),
+        ...(returnTo === undefined ? {} : reportedTo(returnTo, id, address, purpose)),
         messageId: `<${id}@${domain}>`,
         headers: { 'Auto-Submitted': 'auto-generated', 'X-Tocsin-Purpose': purpose },
         signal,
       })
-      return sent.response.slice(0, 300)
+      return `${host}: ${sent.response}`.slice(0, 300)
     } catch (error) {
       throw signal.aborted ? error : failureOf(error, host)
     }
   }
+}
+
+/** Asks the servers on the way to report failures and delays, and of what goes outside also the delivery, where they can (RFC 3461). */
+function reportedTo(returnTo: string, id: string, address: string, purpose: string) {
+  const notify = [...(isForOutside(purpose) ? ['success'] : []), 'failure', 'delay']
+  return { envelope: { from: returnTo, to: address }, dsn: { id, return: 'headers', notify, recipient: address } } as const
 }
 
 /** What a mail server says of a failure names addresses, and the library repeats it. Its own words about a connection name none. */

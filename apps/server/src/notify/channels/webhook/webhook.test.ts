@@ -19,6 +19,7 @@ test('a webhook reaches no private address, by number or by name, unless that is
     brief: '',
     link: undefined,
     replyTo: undefined,
+    returnTo: undefined,
     secret: '',
     origin: '',
     sentAt: 0,
@@ -51,7 +52,19 @@ test('a webhook goes to the hosts and networks that the operator lists, and nowh
 
 test('what a receiver says of a failure is for the message log, and not in the sentence that is logged', async () => {
   const peer = await startPeer(({ path }) => ({ status: path === '/busy' ? 503 : 410, body: 'needle token=abc '.repeat(100) }))
-  const message = { id: 'm1', purpose: 'page', purposeId: 'p1', subject: '', text: '', brief: '', link: undefined, replyTo: undefined, origin: '', sentAt: 0 }
+  const message = {
+    id: 'm1',
+    purpose: 'page',
+    purposeId: 'p1',
+    subject: '',
+    text: '',
+    brief: '',
+    link: undefined,
+    replyTo: undefined,
+    returnTo: undefined,
+    origin: '',
+    sentAt: 0,
+  }
   for (const [path, name, status] of [
     ['/busy', 'OutboundFailure', 503],
     ['/gone', 'Undeliverable', 410],
@@ -96,6 +109,7 @@ test('a webhook is signed as Standard Webhooks says', async () => {
     brief: 'Look',
     link: undefined,
     replyTo: undefined,
+    returnTo: undefined,
     origin: '',
     sentAt: 1_700_000_000_000,
   }
