@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Alert } from './alerts.ts'
-import { At, ChangingQuery, Day, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Text, Version } from './common.ts'
+import { At, ChangingQuery, Day, Erasure, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Text, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 /** The life of an incident (NIST SP 800-61: containment, eradication, recovery), in order. */
@@ -61,6 +61,7 @@ export const Note = z
     html: z.string().describe('Sanitized HTML; the text as it is where it has more than 10,000 elements'),
     createdAt: At,
     editedAt: At.nullable(),
+    erasure: Erasure.nullable().describe('Who erased its text, when and why; null where it was not'),
     version: Version,
     isMine: z.boolean(),
   })
@@ -105,6 +106,7 @@ export const Incident = IncidentSummary.extend({
   approximateUsers: z.number().nullable(),
   dataTouched: DataTouched,
   monitorUntil: Day.nullable(),
+  legalHoldReason: z.string().nullable().describe('Why nothing of it may be erased; null where it may'),
   services: z.array(Reference.extend({ basis: z.string() })),
   customers: z.array(Reference.extend({ basis: z.string() })),
   tasks: z.array(Task),

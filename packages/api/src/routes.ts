@@ -3,6 +3,7 @@ import { alertRoutes } from './alerts.ts'
 import { connectorRoutes } from './connectors.ts'
 import { detectionRoutes } from './detection.ts'
 import { directoryRoutes } from './directory.ts'
+import { erasureRoutes } from './erasures.ts'
 import { incidentRoutes } from './incidents.ts'
 import { indicatorRoutes } from './indicators.ts'
 import { noticeRoutes } from './notices.ts'
@@ -28,6 +29,7 @@ export const routes = {
   ...incidentRoutes,
   ...noticeRoutes,
   ...reviewRoutes,
+  ...erasureRoutes,
   ...connectorRoutes,
   ...detectionRoutes,
   ...indicatorRoutes,

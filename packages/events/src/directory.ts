@@ -72,13 +72,22 @@ export const directoryEvents = [
     data: z.strictObject({ ...Service.shape, before: Service }),
     sentence: ({ data }) => `Changed service ${data.name}`,
   }),
-  event({ type: 'customer.added', version: 1, subject: 'customer', within: 'none', data: Customer, sentence: ({ data }) => `Added customer ${data.name}` }),
+  event({
+    type: 'customer.added',
+    version: 1,
+    subject: 'customer',
+    within: 'none',
+    data: Customer,
+    erasable: ['contacts.*.name', 'contacts.*.email'],
+    sentence: ({ data }) => `Added customer ${data.name}`,
+  }),
   event({
     type: 'customer.changed',
     version: 1,
     subject: 'customer',
     within: 'none',
     data: z.strictObject({ ...Customer.shape, before: Customer }),
+    erasable: ['contacts.*.name', 'contacts.*.email', 'before.contacts.*.name', 'before.contacts.*.email'],
     sentence: ({ data }) => `Changed customer ${data.name}`,
   }),
   event({

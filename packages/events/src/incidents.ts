@@ -134,6 +134,7 @@ export const incidentEvents = [
     subject: 'incident',
     within: 'incident',
     data: FactsChange,
+    erasable: ['summary', 'dataTouched.description', 'before.summary', 'before.dataTouched.description'],
     sentence: ({ data }) => factsChanged(data),
   }),
   event({
@@ -343,6 +344,22 @@ export const incidentEvents = [
   }),
   event({ type: 'incident.closed', version: 1, subject: 'incident', within: 'incident', data: Transition, sentence: () => 'Closed the incident' }),
   event({ type: 'incident.reopened', version: 1, subject: 'incident', within: 'incident', data: Transition, sentence: () => 'Reopened the incident' }),
+  event({
+    type: 'incident.hold-placed',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ reason: z.string() }),
+    sentence: () => 'Placed a legal hold: nothing of the incident is erased',
+  }),
+  event({
+    type: 'incident.hold-lifted',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ reason: z.string() }),
+    sentence: () => 'Lifted the legal hold',
+  }),
   event({ type: 'incident.read', version: 1, subject: 'incident', within: 'incident', data: Nothing, sentence: () => 'Viewed the restricted incident' }),
   event({
     type: 'class-definition.changed',
@@ -385,6 +402,7 @@ export const incidentEvents = [
     subject: 'note',
     within: 'incident',
     data: z.strictObject({ markdown: z.string() }),
+    erasable: ['markdown'],
     sentence: ({ data }) => `Added a note: ${firstLine(data.markdown)}`,
   }),
   event({
@@ -393,6 +411,7 @@ export const incidentEvents = [
     subject: 'note',
     within: 'incident',
     data: z.strictObject({ markdown: z.string() }),
+    erasable: ['markdown'],
     sentence: ({ data }) => `Edited a note: ${firstLine(data.markdown)}`,
   }),
   event({

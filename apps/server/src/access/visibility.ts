@@ -33,6 +33,8 @@ const otherKinds: { readonly [Kind in Exclude<SubjectKind, OwnedKind>]: null ext
   ...{ 'detection-rules': 'everybody', 'detection-settings': 'everybody', 'log-source': 'everybody', 'dead-letter': 'everybody' },
   ...{ indicator: 'everybody', 'indicator-list': 'everybody' },
   ...{ journal: 'everybody', 'journal-entry': 'everybody', export: 'everybody', system: 'everybody', setting: 'everybody', demo: 'everybody' },
+  // Those about an incident are written in it.
+  ...{ erasure: 'everybody' },
 }
 const knownKinds = [...ownedKinds, ...Object.keys(otherKinds)]
 

@@ -1,12 +1,14 @@
-import { incidentRoutes as routes } from '@tocsin/api'
+import { erasureRoutes, incidentRoutes as routes } from '@tocsin/api'
 import { and, eq, or, sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
 import { services, teams } from '../directory/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
+import { defineErasables } from './erase.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
 import { defineVisibility } from './incident.ts'
+import { setLegalHold } from './legal-hold.ts'
 import { alertTypes, extendMonitoring, watchMonitored } from './monitoring.ts'
 import { breakGlass, emergencyAccessJob, endEmergencyAccess, pageIncident, setSuspects } from './need-to-know.ts'
 import { addNote, changeNote, listNotes } from './notes.ts'
@@ -31,6 +33,7 @@ import {
 import { defineWorkload } from './workload.ts'
 
 export { assertNoSuspects, findIncident, type IncidentRow, isExecutiveSponsor, lockOpenIncident } from './incident.ts'
+export { assertNotHeld, heldAmong } from './legal-hold.ts'
 export { renderMarkdown } from './markdown.ts'
 export { allNotes } from './notes.ts'
 export { countOpenIncidents, readIncident } from './read.ts'
@@ -59,6 +62,7 @@ async function rolesOf(reader: Reader, incidentId: string, teamId: string): Prom
 /** `conditions` collects what other modules have against closing an incident, `effects` what they do when it is declared, or what they look at changes. */
 export function openIncidents(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects): Bindings {
   defineVisibility(context)
+  defineErasables(context)
   context.visibility.names(
     'incident.made-parent',
     data => sql`select child.id from incidents child join jsonb_array_elements_text(
@@ -155,6 +159,7 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     ),
     command(routes.addNote, (tx, { caller, params, body }) => after(tx, caller, params.id, addNote(tx, context, caller, params.id, body.markdown))),
     command(routes.changeNote, (tx, { caller, params, body }) => after(tx, caller, params.id, changeNote(tx, context, caller, params.id, params.noteId, body))),
+    command(erasureRoutes.setLegalHold, (tx, { caller, params, body }) => after(tx, caller, params.id, setLegalHold(tx, context, caller, params.id, body))),
     query(routes.classDefinitions, reader => listClassDefinitions(reader)),
     command(routes.defineClass, (tx, { caller, params, body }) => defineClass(tx, caller, params.class, body)),
   ]

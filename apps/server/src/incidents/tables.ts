@@ -1,4 +1,4 @@
-import { DataTouched, incidentClasses, incidentSeverities, incidentStatuses, responsibilities, SeverityCriteria } from '@tocsin/api'
+import { DataTouched, Erasure, incidentClasses, incidentSeverities, incidentStatuses, responsibilities, SeverityCriteria } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
 import { bigint, boolean, date, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { people } from '../access/tables.ts'
@@ -34,6 +34,8 @@ export const incidents = table(
     codename: text('codename'),
     /** Its parent incident. */
     parentId: uuid('parent_id'),
+    /** Why nothing of it may be erased; null where it may. */
+    legalHoldReason: text('legal_hold_reason'),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
     /** It belongs to an exercise: nothing of it reaches a customer, an authority or the public. */
@@ -126,6 +128,8 @@ export const notes = table(
     markdown: text('markdown').notNull(),
     createdAt: instant('created_at').notNull(),
     editedAt: instant('edited_at'),
+    /** Who erased its text, when and why. */
+    erasure: json('erasure', Erasure, null),
     version: integer('version').notNull().default(1),
   },
   self => [index('notes_incident').on(self.incidentId)],

@@ -47,7 +47,7 @@ const incidentSteps: Steps = {
       ...{ severity: null, severityCriteria: null, severityWhy: null, approximateUsers: null, parentId: null, monitorUntil: null },
       ...{ leadId: null, ownerId: null, communicationsId: null, executiveId: null, declaredAt: null, closedAt: null, openedAt: instant(entry.at) },
       ...{ dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' }, memberIds: personOrNobody(entry), services: [], customers: [] },
-      ...{ codename, suspectIds: [] },
+      ...{ codename, suspectIds: [], legalHoldReason: null },
     }),
   'incident.changed': (records, entry, { before: _, reason: _why, ...facts }) => {
     records.of(entry).set(entry, facts)
@@ -59,6 +59,8 @@ const incidentSteps: Steps = {
   'incident.classified': (records, entry, data) => records.of(entry).set(entry, { class: data.class }),
   'incident.role-assigned': (records, entry, { role, personId }) => records.of(entry).set(entry, { [roleFields[role]]: personId }),
   'incident.members-set': (records, entry, { personIds }) => records.of(entry).set(entry, { memberIds: sorted(personIds) }),
+  'incident.hold-placed': (records, entry, { reason }) => records.of(entry).set(entry, { legalHoldReason: reason }),
+  'incident.hold-lifted': (records, entry) => records.of(entry).set(entry, { legalHoldReason: null }),
   'incident.suspects-set': (records, entry, { suspects }) => records.of(entry).set(entry, { suspectIds: sorted(suspects.map(({ id }) => id)) }),
   'incident.glass-broken': (records, entry) => admit(records, entry, personOrNobody(entry)),
   'incident.emergency-access-ended': (records, entry, { person }) => {
