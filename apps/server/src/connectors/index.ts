@@ -15,6 +15,7 @@ import { WebhookBodies } from './webhook-bodies.ts'
 
 export { readAlertmanager } from './alertmanager/read.ts'
 export { takeAlertmanager } from './alertmanager/receive.ts'
+export { retentionSettings } from './erase.ts'
 export { createIntegration } from './integrations.ts'
 export { reportSettings } from './report-limits.ts'
 export { integrations } from './tables.ts'

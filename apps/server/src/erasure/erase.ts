@@ -14,7 +14,7 @@ export async function erase(
   tx: Tx,
   { erasables }: AppContext,
   kind: ErasureInput['kind'],
-  { ids, within }: FoundToErase,
+  { ids, within, others = [] }: FoundToErase,
   erasing: Omit<Erasing, 'kind' | 'records'>,
 ): Promise<number> {
   await assertNotHeld(
@@ -23,7 +23,7 @@ export async function erase(
   )
   const erasable = erasables.of(kind)
   await erasable.erase(tx, ids, { at: tx.now, by: erasing.actor.name, reason: erasing.reason })
-  const fields = await eraseTexts(tx, { ...erasing, kind, records: ids.length }, { kind: erasable.subject, ids }, within)
+  const fields = await eraseTexts(tx, { ...erasing, kind, records: ids.length }, [{ kind: erasable.subject, ids }, ...others], within)
   await eraseAnswers(tx)
   return fields
 }

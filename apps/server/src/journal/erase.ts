@@ -1,12 +1,18 @@
-import { type DataOf, erasableOf, erasableTypes } from '@tocsin/events'
+import { type DataOf, erasableOf, erasableTypes, titleOnRecord } from '@tocsin/events'
 import { commit, saltBytes } from '@tocsin/merkle'
-import { and, eq, inArray, isNotNull, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, or, type SQL, sql } from 'drizzle-orm'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { faultsOf } from './border.ts'
 import { type Actor, recordAll, toEntry } from './record.ts'
 import { journal, journalValues } from './tables.ts'
 import { erasuresOf, type StoredRow, storedColumns } from './values.ts'
+
+/** Records of a kind. */
+export interface About {
+  readonly kind: string
+  readonly ids: readonly string[]
+}
 
 /** Texts that one entry of an erasure lists; a larger erasure has several. */
 const maxFields = 500
@@ -17,16 +23,11 @@ export type Erasing = Omit<DataOf<'erasure.done'>, 'fields'> & { readonly id: st
 /**
  * Erases the texts that entries about some records commit to, in the transaction that erases them from the tables. What is left is on record: which texts of
  * which entries, in an entry within the same incident, or in none, so that an export which has the one has the other.
- * @param about the kind and the IDs of the records
+ * @param about the records, by their kinds
  * @param within the incidents in which the erasure is on record in any case; null: in none
  * @returns how many texts were erased
  */
-export async function eraseTexts(
-  tx: Tx,
-  erasing: Erasing,
-  about: { kind: string; ids: readonly string[] },
-  within: readonly (string | null)[],
-): Promise<number> {
+export async function eraseTexts(tx: Tx, erasing: Erasing, about: readonly About[], within: readonly (string | null)[]): Promise<number> {
   const { id, actor, ...data } = erasing
   const fields = await tx.db
     .select({ entryId: journalValues.entryId, path: journalValues.path, within: journal.withinId })
@@ -64,15 +65,18 @@ export async function eraseTexts(
 /** The path of what is erased of an entry that has no commitments. */
 const wholeBody = ''
 
+/** True for a title that quotes what a reporter wrote: entries of earlier versions had it. */
+const isQuotation = (title: unknown) => typeof title === 'string' && titleOnRecord(title) !== title
+
 /** Entries from before texts were committed to that have such a text in their body: it is erased as a whole. */
-async function withoutCommitments(reader: Reader, about: { kind: string; ids: readonly string[] }) {
+async function withoutCommitments(reader: Reader, about: readonly About[]) {
   const rows = await reader.db
     .select({ id: journal.id, type: journal.type, data: journal.data, within: journal.withinId })
     .from(journal)
-    .where(and(isOneOf(about), inArray(journal.type, [...erasableTypes]), isNotNull(journal.data)))
+    .where(and(isOneOf(about), isNotNull(journal.data), or(inArray(journal.type, [...erasableTypes]), sql`${journal.data} ->> 'title' like '%Report R-%: %'`)))
     .orderBy(journal.seq)
   return rows
-    .filter(({ type, data }) => commit(data, erasableOf(type), () => new Uint8Array(saltBytes)).values.size > 0)
+    .filter(({ type, data }) => isQuotation(data?.title) || commit(data, erasableOf(type), () => new Uint8Array(saltBytes)).values.size > 0)
     .map(({ id, within }) => ({ entryId: id, path: wholeBody, within }))
 }
 
@@ -91,8 +95,8 @@ async function eraseBodies(tx: Tx, erased: readonly { readonly entryId: string; 
     )
 }
 
-const isOneOf = ({ kind, ids }: { kind: string; ids: readonly string[] }): SQL | undefined =>
-  and(sql`${journal.subjectId} = any(${sql.param([...ids])}::text[])`, eq(journal.subjectKind, kind))
+const isOneOf = (about: readonly About[]): SQL | undefined =>
+  or(...about.map(({ kind, ids }) => and(sql`${journal.subjectId} = any(${sql.param([...ids])}::text[])`, eq(journal.subjectKind, kind))))
 
 /** At least one: an erasure is on record also where no entry had a text of it. */
 function partsOf<Field>(fields: readonly Field[]): Field[][] {

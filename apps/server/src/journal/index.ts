@@ -1,7 +1,7 @@
 export { changedSince } from './changed.ts'
 export { assertAsRecorded, compareWithEntries, countFoldable, nextOfType, refuseAltered, reportDifferences } from './compare.ts'
 export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
-export { type Erasing, eraseTexts } from './erase.ts'
+export { type About, type Erasing, eraseTexts } from './erase.ts'
 export { JournalReaders } from './follow.ts'
 export { partForeign } from './foreign.ts'
 export { journalHealth } from './health.ts'

@@ -1,8 +1,17 @@
 import { erasedText } from '@tocsin/merkle'
 import { and, eq, inArray, sql } from 'drizzle-orm'
-import type { Tx } from '../kernel/database.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
 import { eraseMessages } from '../notify/index.ts'
 import { pageNotifications, pages } from './tables.ts'
+
+/** The IDs of the pages about some alerts. */
+export async function pagesAbout(reader: Reader, alertIds: readonly string[]): Promise<string[]> {
+  const found = await reader.db
+    .select({ id: pages.id })
+    .from(pages)
+    .where(and(eq(pages.subjectKind, 'alert'), inArray(pages.subjectId, [...alertIds])))
+  return found.map(({ id }) => id)
+}
 
 /** Erases what pages about alerts quote of them, and the messages that were sent about these pages, alone or with others. */
 export async function erasePagesAbout(tx: Tx, alertIds: readonly string[]): Promise<void> {
