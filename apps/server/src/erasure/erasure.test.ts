@@ -45,6 +45,9 @@ describe('the erasure of personal data', () => {
     expect(verifyExport(await exported(first))).toMatchObject({ problems: [], erased: 0 })
     const body = { kind: 'note', noteId, reason: 'Asked for by the person' } as const
     await expect(lead.call('requestErasure', { body })).rejects.toMatchObject(refusal('forbidden'))
+    const mistaken = await first.call('requestErasure', { body })
+    expect(await second.call('withdrawErasure', { params: { id: mistaken.id }, body: { reason: 'Not this one' } })).toMatchObject({ state: 'withdrawn', target: null })
+    await expect(second.call('approveErasure', { params: { id: mistaken.id } }), 'withdrawn').rejects.toMatchObject(refusal('conflict'))
     const { id } = await first.call('requestErasure', { body })
     await expect(second.call('requestErasure', { body }), 'twice').rejects.toMatchObject(refusal('conflict'))
     await expect(first.call('approveErasure', { params: { id } }), 'one pair of eyes').rejects.toMatchObject(refusal('forbidden'))
@@ -78,7 +81,10 @@ describe('the erasure of personal data', () => {
     const file = await exported(first)
     expect(file).not.toContain('Lovelace')
     expect(verifyExport(file)).toMatchObject({ problems: [], erased: 2, withheld: 0, isComplete: true })
-    expect((await first.call('erasures', {})).items).toEqual([expect.objectContaining({ id, state: 'done', isMine: true })])
+    expect((await first.call('erasures', {})).items.map(({ id: each, state }) => [each, state])).toEqual([
+      [id, 'done'],
+      [mistaken.id, 'withdrawn'],
+    ])
     expect(await world.server.context.sealer.countForeign(world.server.context.database.reader())).toBe(0)
   })
 

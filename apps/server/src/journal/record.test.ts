@@ -85,8 +85,8 @@ describe('writing', () => {
         texts.map(markdown => ({ ...note, data: { markdown } }) as NewEntry),
       ),
     )
-    const rows = await world.server.context.database.reader().db.select().from(journal).where(eq(journal.type, 'note.written')).orderBy(journal.seq)
-    expect(rows.map(row => row.data?.markdown)).toEqual(texts)
+    const rows = await world.server.context.database.reader().db.select(storedColumns).from(journal).where(eq(journal.type, 'note.written')).orderBy(journal.seq)
+    expect(rows.map(row => toEntry(row).data)).toEqual(texts.map(markdown => ({ markdown })))
     expect(new Set(rows.map(row => row.salt?.toString('hex'))).size).toBe(500)
   })
 })
