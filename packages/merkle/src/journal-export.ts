@@ -315,7 +315,10 @@ function verifyEntries(entries: readonly ExportedEntry[], checkpoint: { size: nu
         proof,
         root: checkpoint.root,
       })
-    if (!isIncluded) problems.push(`${name} was changed: it does not lead to the signed root`)
+    if (!isIncluded) {
+      problems.push(`${name} was changed: it does not lead to the signed root`)
+      continue
+    }
     const commitments = commitmentsIn(exported.body?.data)
     for (const [path, value] of Object.entries(exported.values ?? {})) {
       const commitment = commitments.get(path)

@@ -46,7 +46,10 @@ describe('the erasure of personal data', () => {
     const body = { kind: 'note', noteId, reason: 'Asked for by the person' } as const
     await expect(lead.call('requestErasure', { body })).rejects.toMatchObject(refusal('forbidden'))
     const mistaken = await first.call('requestErasure', { body })
-    expect(await second.call('withdrawErasure', { params: { id: mistaken.id }, body: { reason: 'Not this one' } })).toMatchObject({ state: 'withdrawn', target: null })
+    expect(await second.call('withdrawErasure', { params: { id: mistaken.id }, body: { reason: 'Not this one' } })).toMatchObject({
+      state: 'withdrawn',
+      target: null,
+    })
     await expect(second.call('approveErasure', { params: { id: mistaken.id } }), 'withdrawn').rejects.toMatchObject(refusal('conflict'))
     const { id } = await first.call('requestErasure', { body })
     await expect(second.call('requestErasure', { body }), 'twice').rejects.toMatchObject(refusal('conflict'))

@@ -6,6 +6,7 @@ import { FormProblem, Page, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 import { ApiKeys } from './api-keys.tsx'
 import { ClassDefinitions } from './class-definitions.tsx'
+import { Erasures } from './erasures.tsx'
 import { Integrations } from './sources.tsx'
 import { System } from './system.tsx'
 
@@ -18,6 +19,7 @@ export function SettingsPage() {
       {mayRespond ? <Integrations /> : null}
       {isAdministrator ? <ApiKeys /> : null}
       <ClassDefinitions />
+      {isAdministrator ? <Erasures /> : null}
       {isAdministrator ? <System /> : null}
       {isAdministrator ? <Demo /> : null}
     </Page>
