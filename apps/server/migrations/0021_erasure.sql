@@ -4,7 +4,7 @@ CREATE TABLE "erasures" (
 	"state" text NOT NULL,
 	"target" text,
 	"within_id" uuid,
-	"ground" text NOT NULL,
+	"basis" text NOT NULL,
 	"reason" text NOT NULL,
 	"requested_by_id" uuid,
 	"requested_at" timestamptz(3) NOT NULL,
@@ -14,7 +14,7 @@ CREATE TABLE "erasures" (
 	"fields" integer DEFAULT 0 NOT NULL,
 	CONSTRAINT "erasures_kind_known" CHECK ("erasures"."kind" in ('reporter', 'note', 'incident')),
 	CONSTRAINT "erasures_state_known" CHECK ("erasures"."state" in ('requested', 'done', 'withdrawn')),
-	CONSTRAINT "erasures_ground_known" CHECK ("erasures"."ground" in ('request', 'retention'))
+	CONSTRAINT "erasures_basis_known" CHECK ("erasures"."basis" in ('request', 'retention'))
 );
 --> statement-breakpoint
 CREATE TABLE "journal_values" (

@@ -22,7 +22,7 @@ export const ErasureRequest = z
     kind: z.enum(erasureKinds),
     state: z.enum(['requested', 'done', 'withdrawn']),
     target: z.string().nullable().describe('The email address or the ID; null once it is erased'),
-    ground: z.enum(['request', 'retention']).describe('Requested, or by the retention that is configured'),
+    basis: z.enum(['request', 'retention']).describe('Requested, or by the retention that is configured'),
     reason: z.string(),
     requestedBy: z.string().nullable(),
     requestedAt: At,

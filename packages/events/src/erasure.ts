@@ -5,7 +5,7 @@ import { counted } from './words.ts'
 
 /** Whose data it is: a reporter's with all their reports, that in a note, or what is written of affected persons in an incident. Nothing here says what it was. */
 const Kind = z.enum(['reporter', 'note', 'incident'])
-const Asked = { kind: Kind, ground: z.enum(['request', 'retention']), reason: z.string() }
+const Asked = { kind: Kind, basis: z.enum(['request', 'retention']), reason: z.string() }
 const nouns = { reporter: 'the data of a reporter', note: 'a note', incident: 'what is written of affected persons' } as const
 
 /** The erasure of personal data. */

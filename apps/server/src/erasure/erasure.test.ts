@@ -155,7 +155,7 @@ describe('the erasure of personal data', () => {
     expect(await erased()).toEqual([true, true, false, false])
     const administrator = await world.person('administrator')
     expect((await administrator.call('erasures', {})).items).toEqual([
-      expect.objectContaining({ ground: 'retention', state: 'done', records: 2, requestedBy: null }),
+      expect.objectContaining({ basis: 'retention', state: 'done', records: 2, requestedBy: null }),
     ])
   })
 

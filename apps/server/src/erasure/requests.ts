@@ -29,8 +29,8 @@ const read = (reader: Reader, condition: SQL | undefined) =>
     .orderBy(desc(erasures.requestedAt), desc(erasures.id))
 
 const view = ({ row, ...names }: Awaited<ReturnType<typeof read>>[number], { personId }: Caller): ErasureRequest => {
-  const { id, kind, state, target, ground, reason, requestedById, requestedAt, decidedAt, records, fields } = row
-  return { id, kind, state, target, ground, reason, requestedAt, decidedAt, records, fields, ...names, isMine: requestedById === personId }
+  const { id, kind, state, target, basis, reason, requestedById, requestedAt, decidedAt, records, fields } = row
+  return { id, kind, state, target, basis, reason, requestedAt, decidedAt, records, fields, ...names, isMine: requestedById === personId }
 }
 
 /** Requests, newest first, without those about an incident that the caller may not see. */
@@ -67,10 +67,10 @@ export async function requestErasure(tx: Tx, context: AppContext, caller: Caller
   // The reports of somebody may belong to several incidents: their request is every administrator's.
   const withinId = kind === 'reporter' ? null : (within[0] ?? null)
   await tx.db.insert(erasures).values({
-    ...{ id, kind, target, withinId, reason, state: 'requested', ground: 'request', records: ids.length },
+    ...{ id, kind, target, withinId, reason, state: 'requested', basis: 'request', records: ids.length },
     ...{ requestedById: caller.personId, requestedAt: tx.now },
   })
-  const data = { kind, ground: 'request', reason, records: ids.length } as const
+  const data = { kind, basis: 'request', reason, records: ids.length } as const
   await record(tx, { actor: caller.actor, type: 'erasure.requested', subject: { kind: 'erasure', id }, within: withinId, data })
   return readErasure(tx, caller, id)
 }
@@ -93,7 +93,7 @@ export async function approveErasure(tx: Tx, context: AppContext, caller: Caller
   await assertSecondPerson(tx, caller, [row.requestedById], 'An erasure is approved by another administrator than the one who requested it.')
   const found = await context.erasables.of(row.kind).find(tx, row.target, caller)
   const { requestedBy } = await readErasure(tx, caller, id)
-  const fields = await erase(tx, context, row.kind, found, { id, actor: caller.actor, ground: 'request', reason: row.reason, requestedBy })
+  const fields = await erase(tx, context, row.kind, found, { id, actor: caller.actor, basis: 'request', reason: row.reason, requestedBy })
   await tx.db
     .update(erasures)
     .set({ state: 'done', target: null, decidedById: caller.personId, decidedAt: tx.now, records: found.ids.length, fields })

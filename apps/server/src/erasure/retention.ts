@@ -28,8 +28,8 @@ export async function eraseOutlived(tx: Tx, context: AppContext): Promise<void> 
     if (found === undefined || found.ids.length === 0) continue
     const id = newId()
     const records = found.ids.length
-    const fields = await erase(tx, context, kind, found, { id, actor: system, ground: 'retention', reason, requestedBy: null })
-    await tx.db.insert(erasures).values({ id, kind, state: 'done', ground: 'retention', reason, records, fields, requestedAt: tx.now, decidedAt: tx.now })
+    const fields = await erase(tx, context, kind, found, { id, actor: system, basis: 'retention', reason, requestedBy: null })
+    await tx.db.insert(erasures).values({ id, kind, state: 'done', basis: 'retention', reason, records, fields, requestedAt: tx.now, decidedAt: tx.now })
     if (records === maxRecords) await schedule(tx, { kind: retentionJob, key: retentionJob.kind, runAt: tx.now, data: {} })
   }
 }

@@ -14,7 +14,7 @@ export const erasures = table(
     target: text('target'),
     /** The incident that decides who may see the request. */
     withinId: uuid('within_id'),
-    ground: choice('ground', ['request', 'retention']).notNull(),
+    basis: choice('basis', ['request', 'retention']).notNull(),
     reason: text('reason').notNull(),
     requestedById: uuid('requested_by_id').references(() => people.id),
     requestedAt: instant('requested_at').notNull(),

@@ -33,7 +33,7 @@ import {
 import { defineWorkload } from './workload.ts'
 
 export { assertNoSuspects, findIncident, type IncidentRow, isExecutiveSponsor, lockOpenIncident } from './incident.ts'
-export { assertNotHeld, heldAmong } from './legal-hold.ts'
+export { assertNotHeld } from './legal-hold.ts'
 export { renderMarkdown } from './markdown.ts'
 export { allNotes } from './notes.ts'
 export { countOpenIncidents, readIncident } from './read.ts'

@@ -1,7 +1,7 @@
-import { and, inArray, isNotNull } from 'drizzle-orm'
+import { inArray } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { record } from '../journal/index.ts'
-import type { Reader, Tx } from '../kernel/database.ts'
+import type { Tx } from '../kernel/database.ts'
 import { conflict } from '../kernel/problems.ts'
 import { assertMayLead, assertVersion, lockIncident, saveIncident } from './incident.ts'
 import { incidents } from './tables.ts'
@@ -22,15 +22,6 @@ export async function setLegalHold(
   await saveIncident(tx, incident, { legalHoldReason: input.isHeld ? input.reason : null })
   const type = input.isHeld ? 'incident.hold-placed' : 'incident.hold-lifted'
   await record(tx, { actor: caller.actor, type, subject: { kind: 'incident', id }, within: id, data: { reason: input.reason } })
-}
-
-/** Which of some incidents are under legal hold. */
-export async function heldAmong(reader: Reader, ids: readonly string[]): Promise<ReadonlySet<string>> {
-  const held = await reader.db
-    .select({ id: incidents.id })
-    .from(incidents)
-    .where(and(inArray(incidents.id, [...ids]), isNotNull(incidents.legalHoldReason)))
-  return new Set(held.map(({ id }) => id))
 }
 
 /**
