@@ -46,8 +46,8 @@ export async function incidentRecords(reader: Reader, ids: readonly string[]): P
       }),
     })),
     ...taskRows.map(row => ({ incidentId: row.incidentId, ...taskRecord(row) })),
-    ...noteRows.map(({ id, incidentId, authorId, markdown, createdAt, editedAt }) => ({
-      ...{ incidentId, kind: 'note', id, fields: { authorId, markdown, createdAt, editedAt } },
+    ...noteRows.map(({ id, incidentId, authorId, markdown, createdAt, editedAt, erasure }) => ({
+      ...{ incidentId, kind: 'note', id, fields: { authorId, markdown, createdAt, editedAt, erasure: erasure && { at: erasure.at, reason: erasure.reason } } },
     })),
   ]
 }

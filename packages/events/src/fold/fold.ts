@@ -106,8 +106,14 @@ const taskSteps: Steps = {
     records.approve(entry, sha256, typeof title === 'string' ? digest(approvedOfTask({ title })) : undefined)
     record.set(entry, { approvedById: personOf(entry) })
   },
-  'note.written': (records, entry, { markdown }) => records.make(entry, { markdown, authorId: personOf(entry), createdAt: instant(entry.at), editedAt: null }),
+  'note.written': (records, entry, { markdown }) =>
+    records.make(entry, { markdown, authorId: personOf(entry), createdAt: instant(entry.at), editedAt: null, erasure: null }),
   'note.corrected': (records, entry, { markdown }) => records.of(entry).set(entry, { markdown, editedAt: instant(entry.at) }),
+  // Its texts read as erased already: this says when and why.
+  'erasure.done': (records, entry, { kind, reason, fields }) => {
+    if (kind !== 'note') return
+    for (const { entryId } of fields) records.ofEntry(entryId)?.set(entry, { erasure: { at: instant(entry.at), reason } })
+  },
 }
 
 const noDecision = {
