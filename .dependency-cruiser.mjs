@@ -2,7 +2,7 @@
 // among themselves they know nothing of each other and speak by journal events and by ports that the lower side owns.
 const kernel = ['kernel', 'journal']
 const core = ['access', 'directory', 'notify', 'scheduling', 'paging', 'alerts', 'incidents']
-const features = ['assurance', 'connectors', 'demo', 'detection', 'notices', 'organization', 'reviews']
+const features = ['assurance', 'connectors', 'demo', 'detection', 'erasure', 'notices', 'organization', 'reviews']
 const inOrder = [...kernel, ...core]
 const all = [...inOrder, ...features, 'app']
 const folder = name => `^apps/server/src/${name}/`

@@ -56,6 +56,10 @@ export const ChangingQuery = PageQuery.extend(UpdatedQuery.shape)
 /** One page of a list; `next` is null on the last. */
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() })
 
+/** Who erased something, when and why. */
+export const Erasure = z.object({ at: At, by: z.string(), reason: z.string() }).meta({ id: 'Erasure' })
+export type Erasure = z.output<typeof Erasure>
+
 export const severities = ['info', 'low', 'medium', 'high', 'critical'] as const
 export const Severity = z.enum(severities)
 export type Severity = z.output<typeof Severity>

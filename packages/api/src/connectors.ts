@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Email, Filled, Id, IdParams, Line, Reference, Severity, Text, UpdatedQuery } from './common.ts'
+import { At, Email, Erasure, Filled, Id, IdParams, Line, Reference, Severity, Text, UpdatedQuery } from './common.ts'
 import { atLeast, open, route } from './route.ts'
 
 export const Integration = z
@@ -248,6 +248,7 @@ export const connectorRoutes = {
       contactName: z.string(),
       contactEmail: z.string(),
       isLinkRevoked: z.boolean(),
+      erasure: Erasure.nullable().describe('Who erased what the reporter wrote, when and why; null where it was not'),
       files: z.array(ReportFile),
     }),
     isReadRecorded: true,

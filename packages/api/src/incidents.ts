@@ -4,6 +4,7 @@ import {
   At,
   ChangingQuery,
   Day,
+  Erasure,
   Id,
   IdParams,
   Instant,
@@ -83,6 +84,7 @@ export const Note = z
     html: z.string().describe('Sanitized HTML; the text as it is where it has more than 10,000 elements'),
     createdAt: At,
     editedAt: At.nullable(),
+    erasure: Erasure.nullable().describe('Who erased its text, when and why; null where it was not'),
     version: Version,
     isMine: z.boolean(),
   })
@@ -153,6 +155,7 @@ export const Incident = IncidentSummary.extend({
     .array(z.object({ id: Id, sentence: z.string(), personId: Id, at: At, reviewedBy: z.string().nullable(), reviewedAt: At.nullable() }))
     .describe('Where one person did both of two acts that the segregation policy separates'),
   proposals: z.array(Proposal).describe('The latest 20 proposals that take a second person, newest first'),
+  legalHoldReason: z.string().nullable().describe('Why nothing of it may be erased; null where it may'),
   services: z.array(Reference.extend({ basis: z.string() })),
   customers: z.array(Reference.extend({ basis: z.string(), foundAt: At.describe('When it was found that the customer is affected') })),
   tasks: z.array(Task),

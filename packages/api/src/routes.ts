@@ -4,6 +4,7 @@ import { calendarRoutes } from './calendars.ts'
 import { connectorRoutes } from './connectors.ts'
 import { detectionRoutes } from './detection.ts'
 import { directoryRoutes } from './directory.ts'
+import { erasureRoutes } from './erasures.ts'
 import { factRoutes } from './facts.ts'
 import { incidentRoutes } from './incidents.ts'
 import { indicatorRoutes } from './indicators.ts'
@@ -36,6 +37,7 @@ export const routes = {
   ...factRoutes,
   ...noticeRoutes,
   ...reviewRoutes,
+  ...erasureRoutes,
   ...connectorRoutes,
   ...detectionRoutes,
   ...indicatorRoutes,

@@ -1,4 +1,5 @@
 import { type Difference, differencesBetween, type FoldableEntry, type ForeignEntry, missingIncident } from '@tocsin/events/fold'
+import { exportedData } from '@tocsin/merkle'
 import { z } from 'zod'
 
 const Entry = z.object({
@@ -8,6 +9,7 @@ const Entry = z.object({
     ...{ actorKind: z.string(), isDemo: z.boolean(), isExercise: z.boolean() },
   }),
   body: z.object({ id: z.string(), actor: z.object({ id: z.string().nullable() }), data: z.unknown() }).optional(),
+  values: z.record(z.string(), z.object({ salt: z.string(), value: z.string() })).optional(),
 })
 
 /** Of a genuine export of an incident what is compared. Exports of older versions have no records. */
@@ -24,9 +26,21 @@ const ExportedIncident = z.object({
 /** The same of one of the whole audit log: which of the incidents that were opened are missing from the tables. */
 const ExportedLog = z.object({ document: z.object({ scope: z.literal('all'), missing: z.array(z.string()) }), entries: z.array(Entry) })
 
-function foldable({ index, header, body }: z.output<typeof Entry>): FoldableEntry {
+function foldable(entry: z.output<typeof Entry>): FoldableEntry {
+  const { index, header, body } = entry
   const { at, type, version, subject, actorKind, isDemo, isExercise } = header
-  return { id: body?.id ?? '', index, at, type, version, subject, isDemo, isExercise, actor: { kind: actorKind, id: body?.actor.id ?? null }, data: body?.data }
+  return {
+    id: body?.id ?? '',
+    index,
+    at,
+    type,
+    version,
+    subject,
+    isDemo,
+    isExercise,
+    actor: { kind: actorKind, id: body?.actor.id ?? null },
+    data: exportedData(entry),
+  }
 }
 
 /** What is wrong with an exported incident, or with those of the whole audit log. */

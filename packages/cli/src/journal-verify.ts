@@ -23,6 +23,10 @@ export async function journalVerify(output: Output, file: string, options: { tru
   const compared = isGenuine ? compareExport(text) : undefined
   const extent = verdict.isComplete ? 'the whole audit log' : `${verdict.entries} of ${verdict.treeSize} entries of the audit log`
   const withheld = verdict.withheld === 0 ? [] : [`${verdict.withheld} of them have withheld or erased bodies. Their headers and hashes are verified.`]
+  const erased =
+    verdict.erased === 0
+      ? []
+      : [`${verdict.erased === 1 ? '1 field is' : `${verdict.erased} fields are`} erased. What they said is gone; everything else is verified.`]
   const trust = [
     trustedKey === undefined ? 'Verified with the key in the file. Compare it with a key that you trust (--trusted-key).' : 'Verified with the trusted key.',
     ...(trustedKey === undefined || trustedKey === verdict.key
@@ -33,6 +37,7 @@ export async function journalVerify(output: Output, file: string, options: { tru
     ? [
         `Genuine: ${extent} of ${verdict.origin}. Every entry is covered by the signed checkpoint.`,
         ...withheld,
+        ...erased,
         ...(older === undefined ? [] : ['It extends the older checkpoint: nothing up to there was rewritten.']),
         ...(compared === undefined ? [] : comparison(compared)),
         ...trust,

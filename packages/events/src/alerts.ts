@@ -192,6 +192,7 @@ export const alertEvents = [
       alertId: Id,
       files: z.array(z.strictObject({ name: z.string(), sizeBytes: Count, sha256: Digest })),
     }),
+    erasable: ['files.*.name'],
     sentence: ({ data }) => `Report ${data.reference} received`,
   }),
   event({ type: 'report.read', version: 1, subject: 'report', within: 'either', data: Nothing, sentence: () => 'Viewed the report', isBookkeeping: true }),
@@ -218,6 +219,7 @@ export const alertEvents = [
     subject: 'report',
     within: 'either',
     data: z.strictObject({ fileId: Id, name: z.string(), result: z.enum(['clean', 'infected']) }),
+    erasable: ['name'],
     sentence: ({ data }) => (data.result === 'clean' ? `Scanned ${data.name}: no malware found` : `Malware found in ${data.name}`),
   }),
   event({
@@ -226,6 +228,7 @@ export const alertEvents = [
     subject: 'report',
     within: 'either',
     data: z.strictObject({ fileId: Id, name: z.string() }),
+    erasable: ['name'],
     sentence: ({ data }) => `Removed the infected file ${data.name}`,
   }),
   event({

@@ -26,6 +26,8 @@ interface Definition<Type extends string, Subject extends string, Within extends
   readonly within: Within
   /** Without transforms or defaults: what was written is what is read. Secrets do not belong here, because entries are exported. */
   readonly data: Data
+  /** Texts of the data that may hold personal data (`files.*.name`): the journal commits to them, so that they can be erased. They read as `[erased]` then. */
+  readonly erasable?: readonly string[]
   /** What a reader is told: what `actor` did, beginning with a verb where people do it. */
   readonly sentence: (told: Told<z.output<Data>>) => string
   /** True for what only the timeline of its own subject tells; that of an incident leaves it out. */
@@ -55,6 +57,7 @@ export interface EventDefinition<Type extends string, Subject extends string, Wi
   readonly subject: Subject
   readonly within: Within
   readonly data: Data
+  readonly erasable: readonly string[]
   /** Reads stored data of this or an older version. @throws UnreadableEvent */
   read(version: number, stored: unknown): z.output<Data>
   /** @throws UnreadableEvent when the data is not that of the newest version. */
@@ -97,7 +100,7 @@ const WithReason = z.looseObject({ reason: z.string() })
 export function event<const Type extends string, const Subject extends string, const Within extends Belonging, Data extends z.ZodType>(
   definition: Definition<Type, Subject, Within, Data>,
 ): EventDefinition<Type, Subject, Within, Data> {
-  const { type, version, subject, within, data, sentence, isBookkeeping = false, title, detail, reason, upcasts = [] } = definition
+  const { type, version, subject, within, data, erasable = [], sentence, isBookkeeping = false, title, detail, reason, upcasts = [] } = definition
   if (upcasts.length !== version - 1) throw new Error(`${type} is of version ${version}: it has ${version - 1} upcasts, not ${upcasts.length}`)
   const parse = (stored: unknown): z.output<Data> => {
     const parsed = data.safeParse(stored)
@@ -106,7 +109,7 @@ export function event<const Type extends string, const Subject extends string, c
     throw new UnreadableEvent(`${['data', ...(issue?.path ?? [])].join('.')} of ${type} ${issue === undefined ? 'is not as defined' : faultOf(issue, stored)}`)
   }
   return {
-    ...{ type, version, subject, within, data },
+    ...{ type, version, subject, within, data, erasable },
     read(storedVersion, stored) {
       if (!(storedVersion >= 1 && storedVersion <= version))
         throw new UnreadableEvent(`${type} of version ${storedVersion} is not supported; supported versions are 1 to ${version}`)

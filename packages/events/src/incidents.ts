@@ -138,6 +138,7 @@ export const incidentEvents = [
     subject: 'incident',
     within: 'incident',
     data: FactsChange,
+    erasable: ['summary', 'dataTouched.description', 'before.summary', 'before.dataTouched.description'],
     sentence: ({ data }) => factsChanged(data),
   }),
   event({
@@ -396,6 +397,22 @@ export const incidentEvents = [
         ...(data.noUpdateReason === undefined ? [] : [`No update to customers: ${data.noUpdateReason}`]),
       ].join('\n'),
   }),
+  event({
+    type: 'incident.hold-placed',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ reason: z.string() }),
+    sentence: () => 'Placed a legal hold: nothing of the incident is erased',
+  }),
+  event({
+    type: 'incident.hold-lifted',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    data: z.strictObject({ reason: z.string() }),
+    sentence: () => 'Lifted the legal hold',
+  }),
   event({ type: 'incident.read', version: 1, subject: 'incident', within: 'incident', data: Nothing, sentence: () => 'Viewed the restricted incident' }),
   event({
     type: 'class-definition.changed',
@@ -446,6 +463,7 @@ export const incidentEvents = [
     subject: 'note',
     within: 'incident',
     data: z.strictObject({ markdown: z.string() }),
+    erasable: ['markdown'],
     sentence: ({ data }) => `Added a note: ${firstLine(data.markdown)}`,
   }),
   event({
@@ -454,6 +472,7 @@ export const incidentEvents = [
     subject: 'note',
     within: 'incident',
     data: z.strictObject({ markdown: z.string() }),
+    erasable: ['markdown'],
     sentence: ({ data }) => `Edited a note: ${firstLine(data.markdown)}`,
   }),
   event({

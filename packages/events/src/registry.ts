@@ -3,6 +3,7 @@ import { accessEvents } from './access.ts'
 import { alertEvents } from './alerts.ts'
 import { detectEvents } from './detect.ts'
 import { directoryEvents } from './directory.ts'
+import { erasureEvents } from './erasure.ts'
 import { type Line, UnreadableEvent } from './event.ts'
 import { factEvents } from './facts.ts'
 import { incidentEvents } from './incidents.ts'
@@ -28,6 +29,7 @@ export const events = [
   ...detectEvents,
   ...noticeEvents,
   ...reviewEvents,
+  ...erasureEvents,
   ...systemEvents,
 ] as const
 
@@ -64,6 +66,12 @@ function defined(type: string): Defined {
 export function versionOf(type: EventType): number {
   return defined(type).version
 }
+
+/** The texts of a type's data that can be erased, as patterns of paths; none of an unknown type. */
+export const erasableOf = (type: string): readonly string[] => byType.get(type)?.erasable ?? []
+
+/** The types of entries that have texts which can be erased. */
+export const erasableTypes: readonly string[] = events.filter(({ erasable }) => erasable.length > 0).map(({ type }) => type)
 
 /**
  * Checks stored data of a type, and brings that of an older version into the newest form.

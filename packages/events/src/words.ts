@@ -80,6 +80,12 @@ export function firstLine(text: string): string {
   return line.length > maxQuoted ? `${line.slice(0, maxQuoted - 1).replace(/[\ud800-\udbff]$/, '')}…` : line
 }
 
+/** The title of what a person reported, up to the quotation of its text. */
+const reported = /^(.*\bReport R-[2-9A-HJKMNP-Z]{8}): .*$/s
+
+/** A title as entries have it: that of a report without what the reporter wrote, which has to be erasable. */
+export const titleOnRecord = (title: string): string => reported.exec(title)?.[1] ?? title
+
 const quoted = (text: string | undefined) => (text === undefined || text === '' ? 'nothing' : `“${firstLine(text)}”`)
 
 /** `title from “Odd” to “Odder”`. */

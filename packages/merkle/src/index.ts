@@ -1,5 +1,6 @@
 export * from './canonical.ts'
 export * from './checkpoint.ts'
+export * from './commitment.ts'
 export * from './journal-export.ts'
 export * from './journal-leaf.ts'
 export { logKeys, signSuccession } from './log-keys.ts'

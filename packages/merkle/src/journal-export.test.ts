@@ -79,7 +79,7 @@ test('an exported journal whose key was replaced is genuine for whoever trusts o
   expect(verifyExport(renewed, verifierKey(origin, other)).problems[0]).toBe('the key in the file does not match the trusted key')
   expect(verifyExport(write(5, next, [signSuccession(origin, 5, other, next)]), key).problems[0]).toBe('the key in the file does not match the trusted key')
   expect(verifyExport(write(5, next, []), key).problems[0]).toBe('the key in the file does not match the trusted key')
-  expect(verifyExport(renewed.replace('v3', 'v2')).problems).not.toEqual([])
+  expect(verifyExport(renewed.replace('v4', 'v2')).problems).not.toEqual([])
 })
 
 /** The root of the first entries of an export. */
@@ -195,7 +195,7 @@ describe('an exported journal', () => {
   })
 
   test('what is no export gets a sentence', () => {
-    expect(verifyExport('{}').problems).toEqual(['the file is not a "tocsin journal export v2"'])
+    expect(verifyExport('{}').problems).toEqual(['the file is not a "tocsin journal export v4"'])
     expect(verifyExport('null').problems).toHaveLength(1)
     expect(verifyExport('').problems[0]).toMatch(/is not JSON/)
   })

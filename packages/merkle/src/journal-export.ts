@@ -1,18 +1,21 @@
 import { canonicalJson, digest } from './canonical.ts'
 import { type Checkpoint, type LogKeys, NotGenuine, openCheckpoint } from './checkpoint.ts'
+import { type CommittedValue, commitmentsIn, isCommitted, reveal } from './commitment.ts'
 import { hashBody, type LeafBody, type LeafHeader, leafData, saltBytes } from './journal-leaf.ts'
 import { logKeys } from './log-keys.ts'
 import { append, emptyFrontier, leafHash, root, verifyInclusion } from './tree.ts'
 
 /**
  * One journal entry as exported: its place in the tree, its header, and the hashes that lead from it to the root (base64). Its body is
- * there with its salt (base64), or it is withheld or erased and only `bodyHash` (base64) stands for it.
+ * there with its salt (base64), or it is withheld or erased and only `bodyHash` (base64) stands for it. `values` are the texts that the body commits to, each
+ * with the salt of its commitment, by their paths in the data; one that is missing was erased.
  */
 export interface ExportedEntry {
   readonly index: number
   readonly header: LeafHeader
   readonly salt?: string
   readonly body?: LeafBody
+  readonly values?: Readonly<Record<string, CommittedValue>>
   readonly bodyHash?: string
   readonly proof: readonly string[]
 }
@@ -26,6 +29,8 @@ export interface ExportVerification {
   readonly entries: number
   /** Entries whose body was withheld or erased: their headers are proved, and that nobody can have changed what they stand for. */
   readonly withheld: number
+  /** Texts that bodies commit to and that were erased: what they said is gone, and that they were there is proved. */
+  readonly erased: number
   /** How many entries there are of each type, by the headers. Where `isComplete`, these are all that were ever written. */
   readonly types: Readonly<Record<string, number>>
   /** True when the file holds every entry of the tree, not a selection such as one incident's. */
@@ -33,9 +38,10 @@ export interface ExportVerification {
   readonly problems: readonly string[]
 }
 
-const format = 'tocsin journal export v2'
-/** Has the statements that lead from earlier keys of the log to its newest. */
-const formatWithSuccessions = 'tocsin journal export v3'
+/** The third has the statements that lead from earlier keys of the log to its newest, and the fourth the texts that bodies commit to. */
+const formats = ['tocsin journal export v2', 'tocsin journal export v3', 'tocsin journal export v4'] as const
+type Format = (typeof formats)[number]
+const format: Format = 'tocsin journal export v4'
 
 /** What an export says before its entries. */
 export interface ExportHead {
@@ -43,6 +49,8 @@ export interface ExportHead {
   readonly successions?: readonly string[]
   readonly checkpoint: string
   readonly document: unknown
+  /** By default the newest. */
+  readonly format?: Format
 }
 
 /**
@@ -55,10 +63,10 @@ export const writeExport = ({ entries, ...head }: ExportHead & { readonly entrie
   exportStart(head) + exportEntries(entries, true) + exportEnd(entries.length)
 
 /** An export as far as its first entry. What is large is written in pieces: this, its entries some at a time, and the end. */
-export function exportStart({ key, successions = [], checkpoint, document }: ExportHead): string {
+export function exportStart({ key, successions = [], checkpoint, document, format: wanted = format }: ExportHead): string {
   return [
     '{',
-    `  "format": ${JSON.stringify(successions.length === 0 ? format : formatWithSuccessions)},`,
+    `  "format": ${JSON.stringify(wanted)},`,
     `  "key": ${canonicalJson(key)},`,
     ...(successions.length === 0 ? [] : [`  "successions": ${canonicalJson(successions)},`]),
     `  "checkpoint": ${canonicalJson(checkpoint)},`,
@@ -70,9 +78,9 @@ export function exportStart({ key, successions = [], checkpoint, document }: Exp
 /** Entries of an export, in their order. @param isFirst whether none were written before them */
 export const exportEntries = (entries: readonly ExportedEntry[], isFirst: boolean): string =>
   entries
-    .map(({ index, header, salt, body, bodyHash, proof }, position) => {
+    .map(({ index, header, salt, body, values, bodyHash, proof }, position) => {
       const separator = isFirst && position === 0 ? '\n' : ',\n'
-      return `${separator}    ${canonicalJson({ index, header, salt, body, bodyHash, proof })}`
+      return `${separator}    ${canonicalJson({ index, header, salt, body, values, bodyHash, proof })}`
     })
     .join('')
 
@@ -88,7 +96,7 @@ export const exportEnd = (count: number): string => (count === 0 ? ']\n}\n' : '\
 export function verifyExport(text: string, trustedKey?: string, since?: readonly string[]): ExportVerification {
   const problems: string[] = []
   const parsed = parseExport(text, problems)
-  if (!parsed) return { origin: '', key: '', treeSize: 0, entries: 0, withheld: 0, types: {}, isComplete: false, problems }
+  if (!parsed) return { origin: '', key: '', treeSize: 0, entries: 0, withheld: 0, erased: 0, types: {}, isComplete: false, problems }
   const keys = keysOf(parsed, trustedKey, problems)
   let origin = ''
   let treeSize = 0
@@ -105,7 +113,7 @@ export function verifyExport(text: string, trustedKey?: string, since?: readonly
   const last = parsed.entries.at(-1) as { body?: { data?: { documentSha256?: unknown } | null } | null } | null | undefined
   if (last?.body?.data?.documentSha256 !== digest(parsed.document))
     problems.push('the document was changed: its digest is not the one that the last entry recorded at export')
-  if (problems.length === 0) problems.push(...missingFrom(parsed))
+  if (problems.length === 0) problems.push(...missingFrom(parsed), ...erasedInSilence(parsed))
   if (problems.length === 0 && since !== undefined) verifyExtends(parsed, treeSize, keys, since, problems)
   if (problems.length === 0 && writeExport(parsed) !== text) problems.push(respelledAt(text, writeExport(parsed)))
   const isComplete = parsed.entries.length === treeSize && parsed.entries.every((entry, position) => entry.index === position)
@@ -125,6 +133,32 @@ function keysOf({ key, successions }: ParsedExport, trustedKey: string | undefin
   }
   return alone
 }
+
+/** The data of an exported entry with the texts that it commits to, as it was recorded. Of a genuine entry. */
+export const exportedData = ({ body, values }: Pick<ExportedEntry, 'values'> & { readonly body?: { readonly data?: unknown } | undefined }): unknown =>
+  body && reveal(body.data, path => values?.[path]?.value)
+
+/** What an entry of an erasure says of what was erased; nothing of what is not such a list. */
+function erasedBy({ header, body }: ExportedEntry): string[] {
+  const { fields } = (header.type === 'erasure.done' ? (body?.data ?? {}) : {}) as { fields?: unknown }
+  return Array.isArray(fields)
+    ? (fields as readonly { entryId?: unknown; path?: unknown }[]).map(field => `${String(field?.entryId)} ${String(field?.path)}`)
+    : []
+}
+
+/** Texts that are missing without an erasure on record: whoever owns the database could have deleted them. An erasure is within the same incident as what it erased. */
+function erasedInSilence({ entries }: ParsedExport): string[] {
+  if (entries.some(({ header, body }) => header.type === 'erasure.done' && !body)) return []
+  const recorded = new Set(entries.flatMap(erasedBy))
+  return entries.flatMap((entry, position) =>
+    erasedFrom(entry)
+      .filter(path => !recorded.has(`${entry.body?.id} ${path}`))
+      .map(path => `${nameOf(entry, position)} has no ${path.slice(1)}, and no entry says that it was erased`),
+  )
+}
+
+/** The paths of the texts that were erased from an entry. */
+const erasedFrom = ({ body, values = {} }: ExportedEntry): string[] => [...commitmentsIn(body?.data).keys()].filter(path => !Object.hasOwn(values, path))
 
 /** The digest of a selection of entries, in any order: nobody can leave one out, or put another in, without changing it. */
 export function selectionDigest(bodyHashes: readonly Uint8Array[]): string {
@@ -177,13 +211,14 @@ function rootOf(entries: readonly ExportedEntry[], size: number): Uint8Array | u
   return frontier.size === size ? root(frontier) : undefined
 }
 
-function contentsOf(entries: readonly (ExportedEntry | null | undefined)[]): Pick<ExportVerification, 'withheld' | 'types'> {
+function contentsOf(entries: readonly (ExportedEntry | null | undefined)[]): Pick<ExportVerification, 'withheld' | 'erased' | 'types'> {
   const types = new Map<string, number>()
   for (const entry of entries) {
     const type = String(entry?.header?.type)
     types.set(type, (types.get(type) ?? 0) + 1)
   }
-  return { withheld: entries.filter(entry => entry?.bodyHash !== undefined).length, types: Object.fromEntries([...types].sort()) }
+  const erased = entries.reduce((sum, entry) => sum + (entry ? erasedFrom(entry).length : 0), 0)
+  return { withheld: entries.filter(entry => entry?.bodyHash !== undefined).length, erased, types: Object.fromEntries([...types].sort()) }
 }
 
 /** Names the first line that differs from how the same content is written: spaces, key order, escapes or extra members. */
@@ -198,6 +233,7 @@ function respelledAt(text: string, written: string): string {
 }
 
 interface ParsedExport {
+  format: Format
   key: string
   successions: string[]
   checkpoint: string
@@ -213,10 +249,10 @@ function parseExport(text: string, problems: string[]): ParsedExport | undefined
     problems.push(`${brokenLine(text) ?? 'the file'} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
     return undefined
   }
-  const successions = value?.format === formatWithSuccessions ? value.successions : []
+  const written = formats.find(each => each === value?.format)
+  const successions = written === formats[0] ? [] : (value?.successions ?? [])
   const isExport =
-    value !== null &&
-    (value.format === format || value.format === formatWithSuccessions) &&
+    written !== undefined &&
     Array.isArray(successions) &&
     successions.every(note => typeof note === 'string') &&
     typeof value.key === 'string' &&
@@ -228,6 +264,7 @@ function parseExport(text: string, problems: string[]): ParsedExport | undefined
   }
   return {
     key: value.key as string,
+    format: written,
     successions,
     checkpoint: value.checkpoint as string,
     document: value.document ?? null,
@@ -253,7 +290,7 @@ function brokenLine(text: string): string | undefined {
 function verifyEntries(entries: readonly ExportedEntry[], checkpoint: { size: number; root: Uint8Array }, problems: string[]): void {
   let previous = -1
   for (const [position, exported] of entries.entries()) {
-    const name = `entry ${position + 1} of the file (index ${String(exported?.index)} in the audit log)`
+    const name = nameOf(exported, position)
     const isShaped =
       typeof exported === 'object' &&
       exported !== null &&
@@ -278,12 +315,25 @@ function verifyEntries(entries: readonly ExportedEntry[], checkpoint: { size: nu
         proof,
         root: checkpoint.root,
       })
-    if (!isIncluded) problems.push(`${name} was changed: it does not lead to the signed root`)
+    if (!isIncluded) {
+      problems.push(`${name} was changed: it does not lead to the signed root`)
+      continue
+    }
+    const commitments = commitmentsIn(exported.body?.data)
+    for (const [path, value] of Object.entries(exported.values ?? {})) {
+      const commitment = commitments.get(path)
+      if (commitment === undefined || !isCommitted(commitment, value))
+        problems.push(`${name} was changed: its ${path.slice(1)} is not the one that was recorded`)
+    }
   }
 }
 
+const nameOf = (exported: ExportedEntry | null | undefined, position: number) =>
+  `entry ${position + 1} of the file (index ${String(exported?.index)} in the audit log)`
+
 /** The hash of an entry's body, from the body or, where that is withheld, as given; undefined where it is neither of the two, or both. */
-function bodyHashOf({ salt, body, bodyHash }: ExportedEntry): Uint8Array | undefined {
+function bodyHashOf({ salt, body, values, bodyHash }: ExportedEntry): Uint8Array | undefined {
+  if (values !== undefined && (body === undefined || !isObject(values) || !isShapedAll(Object.values(values)))) return undefined
   if (bodyHash !== undefined) {
     const given = salt === undefined && body === undefined ? bytesOf(bodyHash) : undefined
     return given?.length === 32 ? given : undefined
@@ -291,6 +341,10 @@ function bodyHashOf({ salt, body, bodyHash }: ExportedEntry): Uint8Array | undef
   const bytes = bytesOf(salt)
   return bytes?.length === saltBytes && body !== undefined && isObject(body) ? hashBody(bytes, body) : undefined
 }
+
+/** Values of an export have a salt and a text, and nothing that no hash covers. */
+const isShapedAll = (values: readonly CommittedValue[]) =>
+  values.length > 0 && values.every(value => isObject(value) && Object.keys(value).sort().join() === 'salt,value' && bytesOf(value.salt)?.length === saltBytes)
 
 function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

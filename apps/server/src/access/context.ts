@@ -2,6 +2,7 @@ import type { AuditStreams, JournalReaders, Live, Sealer } from '../journal/inde
 import type { Kernel } from '../kernel/index.ts'
 import type { Caller } from './caller.ts'
 import type { Departures } from './departures.ts'
+import type { Erasables } from './erasables.ts'
 import type { SecurityEvents } from './security-events.ts'
 import type { Usages } from './usages.ts'
 import type { Visibility } from './visibility.ts'
@@ -16,6 +17,7 @@ export interface AppContext extends Kernel {
   readonly securityEvents: SecurityEvents
   readonly usages: Usages
   readonly departures: Departures
+  readonly erasables: Erasables
   readonly visibility: Visibility
   readonly workload: Workload
 }

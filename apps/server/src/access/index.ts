@@ -15,6 +15,7 @@ export {
 } from './caller.ts'
 export type { AppContext } from './context.ts'
 export { Departures } from './departures.ts'
+export { Erasables, type Found as FoundToErase } from './erasables.ts'
 export { accountsThatActed, peopleBehind } from './key-use.ts'
 export { callersWhoLeft, endAllSessions } from './open-sessions.ts'
 export { recoverAdministrator } from './password-reset.ts'

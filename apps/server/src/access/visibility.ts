@@ -59,6 +59,8 @@ const otherKinds: { readonly [Kind in Exclude<SubjectKind, OwnedKind>]: null ext
     'segregation-policy': 'everybody',
     demo: 'everybody',
   },
+  // Those about an incident are written in it.
+  ...{ erasure: 'everybody' },
 }
 const knownKinds = [...ownedKinds, ...Object.keys(otherKinds)]
 

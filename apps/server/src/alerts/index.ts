@@ -21,6 +21,7 @@ import { acceptedAlerts, findServices, pageSilenced, type Received, receiveAlert
 import { addSilence, endSilence, listSilences, silenceOverJob } from './silences.ts'
 import { acknowledgeAlert, dismissAlert, followPage, releaseAlert, reopenAlert } from './triage.ts'
 
+export { eraseAlerts } from './erase.ts'
 export { alertsOfIncident, countQueue, readAlert } from './queue.ts'
 export { type IncomingAlert, receiveAlerts, resolveBySource } from './receive.ts'
 export { alerts } from './tables.ts'

@@ -1,5 +1,5 @@
 import { type AlertInput, defang, fitted, isAtLeast, oneLine, type Severity } from '@tocsin/api'
-import type { DataOf } from '@tocsin/events'
+import { type DataOf, titleOnRecord } from '@tocsin/events'
 import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import type { AppContext } from '../access/index.ts'
@@ -244,7 +244,14 @@ async function announce(
       type: 'alert.received' as const,
       subject: { kind: 'alert' as const, id: row.id },
       data: {
-        ...{ number: row.number, title: row.title, severity: row.severity, source: row.source, kind: row.kind, serviceId: row.serviceId },
+        ...{
+          number: row.number,
+          title: row.kind === 'report' ? titleOnRecord(row.title) : row.title,
+          severity: row.severity,
+          source: row.source,
+          kind: row.kind,
+          serviceId: row.serviceId,
+        },
         ...{ rule: row.rule, occurredAt: headlines.get(row.id)?.occurredAt },
       },
     })),

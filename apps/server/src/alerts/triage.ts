@@ -1,4 +1,5 @@
 import type { Responsibility, RouteInput, alertRoutes as routes } from '@tocsin/api'
+import { titleOnRecord } from '@tocsin/events'
 import { and, eq, isNotNull, ne, notExists, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import type { AppContext, Caller } from '../access/index.ts'
@@ -204,7 +205,14 @@ export async function escalateAlerts(
       type: 'alert.escalated',
       subject: { kind: 'alert', id },
       within: incident.id,
-      data: { responsibility: disposition.responsibility, reason: disposition.reason, number, title, incidentNumber: incident.number, ...ruleOf(alert) },
+      data: {
+        responsibility: disposition.responsibility,
+        reason: disposition.reason,
+        number,
+        title: titleOnRecord(title),
+        incidentNumber: incident.number,
+        ...ruleOf(alert),
+      },
     })
   }
   return escalated
@@ -246,7 +254,7 @@ export async function transferAlert(
     if (incident !== null)
       await record(tx, {
         ...{ actor: caller.actor, type: 'alert.moved', subject: { kind: 'alert', id }, within: incident.id },
-        data: { number: alert.number, title: alert.title, from: named(from), to: to && named(to), reason },
+        data: { number: alert.number, title: titleOnRecord(alert.title), from: named(from), to: to && named(to), reason },
       })
 }
 

@@ -1,5 +1,5 @@
 import { sessionSettings } from '../access/index.ts'
-import { reportSettings, witnessIntakeSettings } from '../connectors/index.ts'
+import { reportSettings, retentionSettings, witnessIntakeSettings } from '../connectors/index.ts'
 import { sourceSettings } from '../detection/index.ts'
 import { streamSettings, witnessSettings } from '../journal/index.ts'
 import { type Config, readSettings } from '../kernel/config.ts'
@@ -16,6 +16,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
     heartbeatSettings,
     sourceSettings,
     reportSettings,
+    retentionSettings,
     sessionSettings,
     witnessSettings,
     witnessIntakeSettings,

@@ -4,6 +4,7 @@ import {
   type Caller,
   callersWhoLeft,
   Departures,
+  Erasables,
   everybody,
   nameOfCaller,
   SecurityEvents,
@@ -63,6 +64,7 @@ export function openContext(opened: Opened, runner: RunnerOptions, checkpoints?:
     securityEvents: new SecurityEvents(opened),
     usages: new Usages(),
     departures: new Departures(),
+    erasables: new Erasables(),
     visibility,
     workload: new Workload(),
   }

@@ -8,6 +8,7 @@ import { mountWitness, openConnectors } from '../connectors/index.ts'
 import { openDemo } from '../demo/index.ts'
 import { Detection } from '../detection/index.ts'
 import { openDirectory } from '../directory/index.ts'
+import { openErasure } from '../erasure/index.ts'
 import { ClosingConditions } from '../incidents/index.ts'
 import { JournalWatch, journalHealth, openCheckpoints, sealerName } from '../journal/index.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
@@ -88,6 +89,7 @@ export function openModules(config: Config, context: AppContext, detection: Dete
     ...openPagingModules(context, conditions),
     ...openOrganization(context),
     ...openConnectors(context),
+    ...openErasure(context),
     ...detection.bindings,
     ...openAssurance(context, conditions),
     ...openDemo(context),

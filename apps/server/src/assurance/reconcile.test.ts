@@ -125,6 +125,7 @@ const special: Readonly<Record<string, SQL>> = {
   'incident.severityCriteria': sql`severity_criteria || '{"data": "none"}'`,
   'incident.dataTouched': sql`data_touched || '{"customerData": "no"}'`,
   'incident.parentId': sql`gen_random_uuid()`,
+  'note.erasure': sql`'{"at": "2026-11-20T08:00:00.000Z", "by": "x", "reason": "x"}'`,
   'obligation.state': sql`case when state = 'due' then 'notified' else 'due' end`,
   'obligation.kind': sql`'update'`,
   'obligation.term': sql`term || '{"amount": 1}'`,

@@ -6,6 +6,7 @@ import { readFile } from '../kernel/files.ts'
 import { Produced } from '../kernel/http.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { takeAlertmanager } from './alertmanager/receive.ts'
+import { defineErasables } from './erase.ts'
 import { createIntegration, listIntegrations, revokeIntegration, saveSeverities } from './integrations.ts'
 import { takePagerDuty } from './pagerduty/receive.ts'
 import { openReportFiles, recordFileRead } from './report-files.ts'
@@ -16,6 +17,7 @@ import { WebhookBodies } from './webhook-bodies.ts'
 
 export { readAlertmanager } from './alertmanager/read.ts'
 export { takeAlertmanager } from './alertmanager/receive.ts'
+export { retentionSettings } from './erase.ts'
 export { createIntegration } from './integrations.ts'
 export { reportSettings } from './report-limits.ts'
 export { integrations } from './tables.ts'
@@ -28,6 +30,7 @@ export function openConnectors(context: AppContext): Bindings {
     id => sql`select alert.incident_id from reports report join alerts alert on alert.id = report.alert_id where report.id = ${id}`,
   )
   openReportFiles(context)
+  defineErasables(context)
   const bodies = new WebhookBodies()
   return [
     query(routes.integrations, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listIntegrations(reader), updatedSince)),

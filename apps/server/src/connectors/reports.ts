@@ -151,7 +151,17 @@ export async function readReport(tx: Tx, context: AppContext, caller: Caller, al
   await record(tx, { actor: caller.actor, type: 'report.read', subject: { kind: 'report', id: report.id }, within: incident?.id ?? null })
   const { reference, audience, happenedAt, affected, contactName, contactEmail } = report
   const isLinkRevoked = report.linkRevokedAt !== null
-  return { reference, audience, happenedAt, affected, contactName, contactEmail, isLinkRevoked, files: await filesOf(tx, context.config, report.id) }
+  return {
+    reference,
+    audience,
+    happenedAt,
+    affected,
+    contactName,
+    contactEmail,
+    isLinkRevoked,
+    erasure: report.erasure,
+    files: await filesOf(tx, context.config, report.id),
+  }
 }
 
 /** Revokes the private link of a reporter, as when it fell into wrong hands. */

@@ -1,4 +1,4 @@
-import { Severity } from '@tocsin/api'
+import { Erasure, Severity } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
 import { boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
@@ -51,8 +51,15 @@ export const reports = table(
     paging: choice('paging', ['own', 'bundle', 'none']),
     /** When its private link was revoked. */
     linkRevokedAt: instant('link_revoked_at'),
+    /** Who erased what the reporter wrote, when and why. */
+    erasure: json('erasure', Erasure, null),
   },
-  self => [uniqueIndex('reports_reference').on(self.reference), index('reports_alert').on(self.alertId), index('reports_received').on(self.receivedAt)],
+  self => [
+    uniqueIndex('reports_reference').on(self.reference),
+    index('reports_alert').on(self.alertId),
+    index('reports_received').on(self.receivedAt),
+    index('reports_email').on(sql`lower(${self.contactEmail})`),
+  ],
 )
 
 export const reportFiles = table(

@@ -1,4 +1,4 @@
-import { factRoutes, proposalRoutes, incidentRoutes as routes, segregationRoutes } from '@tocsin/api'
+import { erasureRoutes, factRoutes, proposalRoutes, incidentRoutes as routes, segregationRoutes } from '@tocsin/api'
 import { and, eq, or, sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
@@ -7,8 +7,10 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { setAffectedCustomers } from './affected-customers.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
 import { approveFact, correctFact, listFacts, readFacts, rejectFact, stateFact } from './dated-facts.ts'
+import { defineErasables } from './erase.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
 import { defineVisibility } from './incident.ts'
+import { setLegalHold } from './legal-hold.ts'
 import { alertTypes, extendMonitoring, watchMonitored } from './monitoring.ts'
 import { listMyTasks } from './my-tasks.ts'
 import { breakGlass, emergencyAccessJob, endEmergencyAccess, pageIncident, setSuspects } from './need-to-know.ts'
@@ -38,6 +40,7 @@ import { defineWorkload } from './workload.ts'
 
 export { awareAt, listFacts } from './dated-facts.ts'
 export { assertNoSuspects, findIncident, type IncidentRow, isExecutiveSponsor, lockOpenIncident } from './incident.ts'
+export { assertNotHeld } from './legal-hold.ts'
 export { renderMarkdown } from './markdown.ts'
 export { allNotes } from './notes.ts'
 export { countOpenIncidents, readIncident } from './read.ts'
@@ -67,6 +70,7 @@ async function rolesOf(reader: Reader, incidentId: string, teamId: string): Prom
 /** `conditions` collects what other modules have against closing an incident, `effects` what they do when it is declared, or what they look at changes. */
 export function openIncidents(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects): Bindings {
   defineVisibility(context)
+  defineErasables(context)
   context.visibility.names(
     'incident.made-parent',
     data => sql`select child.id from incidents child join jsonb_array_elements_text(
@@ -208,6 +212,7 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     ),
     command(factRoutes.approveFact, (tx, { caller, params }) => withFacts(tx, params.id, approveFact(tx, context, effects, caller, params.id, params.factId))),
     command(factRoutes.rejectFact, (tx, { caller, params }) => withFacts(tx, params.id, rejectFact(tx, context, caller, params.id, params.factId))),
+    command(erasureRoutes.setLegalHold, (tx, { caller, params, body }) => after(tx, caller, params.id, setLegalHold(tx, context, caller, params.id, body))),
     query(routes.classDefinitions, reader => listClassDefinitions(reader)),
     command(routes.defineClass, (tx, { caller, params, body }) => defineClass(tx, caller, params.class, body)),
   ]

@@ -7,7 +7,7 @@ import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
-import { forbidden, notFound } from '../kernel/problems.ts'
+import { conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { assertVersion, findIncident, lockOpenIncident } from './incident.ts'
 import { renderMarkdown } from './markdown.ts'
 import { notes } from './tables.ts'
@@ -45,8 +45,18 @@ export async function latestNotes(
     const html = renderMarkdown(note.markdown)
     size += html.length
     if (fitting.length > 0 && size > maxHtml) break
-    const { id, markdown, createdAt, editedAt, version } = note
-    fitting.push({ id, author: written.get(id) ?? author ?? '', markdown, html, createdAt, editedAt, version, isMine: note.authorId === viewer.personId })
+    const { id, markdown, createdAt, editedAt, version, erasure } = note
+    fitting.push({
+      id,
+      author: written.get(id) ?? author ?? '',
+      markdown,
+      html,
+      createdAt,
+      editedAt,
+      version,
+      erasure,
+      isMine: note.authorId === viewer.personId,
+    })
   }
   const { next } = cursor.page(rows, fitting.length, ({ note }) => [note.id])
   return { items: fitting, next }
@@ -106,6 +116,7 @@ export async function changeNote(
     .where(and(eq(notes.id, id), eq(notes.incidentId, incidentId)))
     .for('update')
   if (!note) throw notFound('note')
+  if (note.erasure !== null) throw conflict('This note was erased and cannot be edited. Add another one.')
   if (note.authorId !== caller.personId) throw forbidden('Only the author can edit a note. Add your own note instead.')
   assertVersion(note, input.version)
   if (note.markdown === input.markdown) return

@@ -1,4 +1,5 @@
 import type { Alert, Responsibility, RouteInput, incidentRoutes as routes } from '@tocsin/api'
+import { titleOnRecord } from '@tocsin/events'
 import { and, eq, inArray } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { alerts, escalateAlerts, transferAlert } from '../alerts/index.ts'
@@ -135,7 +136,8 @@ export async function escalateAlert(
 ): Promise<string> {
   if (input.incidentId === undefined)
     return openIncident(tx, context, caller, {
-      title: input.title ?? storable(alert.title, 200),
+      // The title of an incident is not erased: it quotes no reporter.
+      title: input.title ?? storable(titleOnRecord(alert.title), 200),
       reason: input.reason,
       responsibility: input.responsibility,
       serviceIds: [],

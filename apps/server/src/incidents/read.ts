@@ -128,6 +128,7 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
     communications: reference(names, incident.communicationsId),
     executive: reference(names, incident.executiveId),
     codename: incident.codename,
+    legalHoldReason: incident.legalHoldReason,
     suspects: await suspectsOf(reader, id),
     members: members.map(member => ({ id: member.id, name: names.get(member.id) ?? '' })),
     approximateUsers: incident.approximateUsers,

@@ -60,8 +60,8 @@ export async function incidentRecords(reader: Reader, ids: readonly string[]): P
     ...factRows.map(row => ({ incidentId: row.incidentId, ...factRecord(row) })),
     ...taskRows.map(row => ({ incidentId: row.incidentId, ...taskRecord(row) })),
     ...proposalRows.map(row => ({ incidentId: row.incidentId, ...proposalRecord(row) })),
-    ...noteRows.map(({ id, incidentId, authorId, markdown, createdAt, editedAt }) => ({
-      ...{ incidentId, kind: 'note', id, fields: { authorId, markdown, createdAt, editedAt } },
+    ...noteRows.map(({ id, incidentId, authorId, markdown, createdAt, editedAt, erasure }) => ({
+      ...{ incidentId, kind: 'note', id, fields: { authorId, markdown, createdAt, editedAt, erasure: erasure && { at: erasure.at, reason: erasure.reason } } },
     })),
   ]
 }

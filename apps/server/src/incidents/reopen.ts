@@ -10,7 +10,7 @@ export async function reopenForObligation(tx: Tx, incident: IncidentRow, reason:
   const saved = await saveIncident(tx, incident, { status: to, closedAt: null })
   await record(tx, {
     ...{ actor: system, type: 'incident.reopened', subject: { kind: 'incident', id: incident.id }, within: incident.id },
-    data: { from: incident.status, to, reason, ...(incident.stoodDownAt === null ? {} : { staysStoodDown: true }) },
+    data: { from: incident.status, to, reason, ...(incident.stoodDownAt === null ? {} : { staysStoodDown: true as const }) },
   })
   return saved
 }

@@ -1,5 +1,6 @@
 import {
   DataTouched,
+  Erasure,
   factKinds,
   factStates,
   IncidentClass,
@@ -53,6 +54,8 @@ export const incidents = table(
     codename: text('codename'),
     /** Its parent incident. */
     parentId: uuid('parent_id'),
+    /** Why nothing of it may be erased; null where it may. */
+    legalHoldReason: text('legal_hold_reason'),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),
     /** It belongs to an exercise: nothing of it reaches a customer, an authority or the public. */
@@ -176,6 +179,8 @@ export const notes = table(
     markdown: text('markdown').notNull(),
     createdAt: instant('created_at').notNull(),
     editedAt: instant('edited_at'),
+    /** Who erased its text, when and why. */
+    erasure: json('erasure', Erasure, null),
     version: integer('version').notNull().default(1),
   },
   self => [index('notes_incident').on(self.incidentId)],

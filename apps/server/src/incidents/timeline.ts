@@ -4,7 +4,7 @@ import { inArray } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext, Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
-import { type Entry, entryColumns, latestOfSelection, readEntries, type Selection } from '../journal/index.ts'
+import { type Entry, entryColumns, erasureSentence, latestOfSelection, readEntries, type Selection } from '../journal/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { pages } from '../paging/index.ts'
@@ -25,7 +25,7 @@ export function timelineOf(entries: readonly Entry[]): TimelineEntry[] {
         by: entry.actor.name,
         type: entry.type,
         sentence: line.title ? `${line.sentence}: ${line.title}` : line.sentence,
-        reason: line.reason ?? null,
+        reason: entry.erasure && entry.fault === null ? erasureSentence(entry.erasure) : (line.reason ?? null),
       },
     ]
   })

@@ -2,9 +2,7 @@ import { z } from 'zod'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import { entryFault, type MacFault } from './entry-mac.ts'
-import type { journal } from './tables.ts'
-
-type Row = typeof journal.$inferSelect
+import type { StoredRow as Row } from './values.ts'
 
 /** Up to which number entries have no MAC, and a MAC of that: whoever can only write to the database cannot move it. */
 const name = 'journal.no-mac-up-to'

@@ -10,6 +10,7 @@ import { faultsOf } from './border.ts'
 import { isForeign } from './entry-mac.ts'
 import { type Entry, type EntryOf, type NewEntry, recordAll, system, toEntry } from './record.ts'
 import { journal, journalLeaves } from './tables.ts'
+import { storedColumns } from './values.ts'
 
 /** An entry for the fold, which is told nothing of one that cannot be read. */
 function foldable(entry: Entry, index: number | null): FoldableEntry {
@@ -26,7 +27,7 @@ interface Foldable extends FoldableEntry {
 
 const withIndex = (reader: Reader, condition: SQL | undefined) =>
   reader.db
-    .select({ row: journal, leafIndex: journalLeaves.leafIndex })
+    .select({ row: storedColumns, leafIndex: journalLeaves.leafIndex })
     .from(journal)
     .leftJoin(journalLeaves, eq(journalLeaves.entryId, journal.id))
     .where(condition)
@@ -95,7 +96,7 @@ const keyOf = (recordId: string, field: string | null) => `${recordId} ${field ?
 /** The differences of some incidents that are on record and did not end: their digests, by record and field. */
 async function readKnown(reader: Reader, incidentIds: readonly string[]): Promise<ReadonlyMap<string, Map<string, EntryOf<'record.altered'>['data']>>> {
   const rows = await reader.db
-    .select()
+    .select(storedColumns)
     .from(journal)
     .where(and(inArray(journal.subjectId, [...incidentIds]), inArray(journal.type, ['record.altered', 'record.restored'])))
     .orderBy(asc(journal.seq))

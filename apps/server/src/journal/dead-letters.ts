@@ -8,6 +8,7 @@ import { AppProblem, conflict, notFound } from '../kernel/problems.ts'
 import { deadLetterAlarm, faultOf, type JournalReader } from './reader.ts'
 import { type Actor, record, toEntry } from './record.ts'
 import { journal, journalDeadLetters as letters } from './tables.ts'
+import { type StoredRow, storedColumns } from './values.ts'
 
 const cursor = listCursor('dead-letters', z.tuple([z.iso.datetime(), z.uuid()]))
 
@@ -19,7 +20,7 @@ export async function listDeadLetters(
 ): Promise<{ items: JournalDeadLetter[]; next: string | null }> {
   const after = cursor.read(query.cursor)
   const rows = await reader.db
-    .select({ deadLetter: letters, entry: journal })
+    .select({ deadLetter: letters, entry: storedColumns })
     .from(letters)
     .innerJoin(journal, eq(journal.id, letters.entryId))
     .where(
@@ -35,7 +36,7 @@ export async function listDeadLetters(
   return { items: page.items.map(viewOf), next: page.next }
 }
 
-function viewOf({ deadLetter, entry }: { deadLetter: typeof letters.$inferSelect; entry: typeof journal.$inferSelect }): JournalDeadLetter {
+function viewOf({ deadLetter, entry }: { deadLetter: typeof letters.$inferSelect; entry: StoredRow }): JournalDeadLetter {
   const { id, reader, error, attempts, at, state, settledAt, settledBy, reason } = deadLetter
   return { ...{ id, reader, error, attempts, at, state, settledAt, settledBy, reason }, entry: { id: entry.id, at: entry.at, type: entry.type } }
 }
@@ -53,7 +54,7 @@ export async function countDeadLetters(reader: Reader): Promise<ReadonlyMap<stri
 /** Locks a dead letter whose entry `condition` lets through. */
 async function lockLetter(tx: Tx, id: string, condition: SQL) {
   const [found] = await tx.db
-    .select({ deadLetter: letters, entry: journal })
+    .select({ deadLetter: letters, entry: storedColumns })
     .from(letters)
     .innerJoin(journal, eq(journal.id, letters.entryId))
     .where(and(eq(letters.id, id), condition))

@@ -1,8 +1,6 @@
 import { hashBody } from '@tocsin/merkle'
 import type { Secrets } from '../kernel/secrets.ts'
-import type { journal } from './tables.ts'
-
-type Row = typeof journal.$inferSelect
+import { erasuresOf, hasOwnValues, type StoredRow as Row } from './values.ts'
 
 /** What of an entry is known before it is stored and stands outside its body. */
 type Header = Pick<Row, 'id' | 'at' | 'type' | 'version' | 'actorKind' | 'subjectKind' | 'subjectId'>
@@ -37,11 +35,12 @@ export function macFault(keys: Pick<Secrets, 'isSigned' | 'wasSigned'>, row: Row
 export const entryFault = (keys: Pick<Secrets, 'isSigned' | 'wasSigned'>, row: Row, border: number): MacFault | undefined =>
   row.mac === null && row.seq <= border ? (hasOwnBody(row) ? undefined : 'changed body') : macFault(keys, row)
 
-/** True where the body is the one that the hash in the row was made of. */
-export function hasOwnBody({ id, actorId, actorName, withinId, data, salt, bodyHash }: Row): boolean {
-  if (data === null || salt === null) return false
+/** True where the body is the one that the hash in the row was made of, with the texts that it commits to; what was erased of it is not missing. */
+export function hasOwnBody(row: Row): boolean {
+  const { id, actorId, actorName, withinId, data, salt, bodyHash } = row
+  if (data === null || salt === null) return erasuresOf(row).has('')
   try {
-    return hashBody(salt, { id, actor: { id: actorId, name: actorName }, within: withinId, data }).equals(bodyHash)
+    return hashBody(salt, { id, actor: { id: actorId, name: actorName }, within: withinId, data }).equals(bodyHash) && hasOwnValues(row)
   } catch (error) {
     // PostgreSQL keeps numbers that JavaScript has not, and of which no hash can be made.
     if (error instanceof TypeError) return false

@@ -8,6 +8,7 @@ import { isForeign, macFault } from './entry-mac.ts'
 import { lastGiven } from './order.ts'
 import { record, type StoredEntry, system, toEntry } from './record.ts'
 import { journal, journalCursors, journalLeaves } from './tables.ts'
+import { storedColumns } from './values.ts'
 
 /*
  * Entries that this program did not write, or that somebody has changed before they were sealed. They are sealed as they are, as evidence, and named by
@@ -101,7 +102,7 @@ export async function findStrays(tx: Tx, sealer: string, after: number): Promise
     limit ${maxStrays}`)
   const ids = [...new Set([...next, ...newest, ...outside.rows].map(({ id }) => id))]
   const found = await tx.db
-    .select({ row: journal })
+    .select({ row: storedColumns })
     .from(journal)
     .leftJoin(journalLeaves, eq(journalLeaves.entryId, journal.id))
     .where(and(sql`${journal.id} = any(${sql.param(ids)}::uuid[])`, isNull(journalLeaves.entryId)))
@@ -112,7 +113,7 @@ export async function findStrays(tx: Tx, sealer: string, after: number): Promise
 
 /** The IDs of entries that were named when they were sealed. Only what this program found counts: a finding, too, can be written by others. */
 export async function namedForeign(reader: Reader): Promise<ReadonlySet<string>> {
-  const found = await reader.db.select().from(journal).where(eq(journal.type, 'journal.foreign-entry'))
+  const found = await reader.db.select(storedColumns).from(journal).where(eq(journal.type, 'journal.foreign-entry'))
   const genuine = found.filter(row => macFault(reader.keys, row) === undefined).map(toEntry)
   return new Set(genuine.flatMap(entry => (entry.fault === null && entry.type === 'journal.foreign-entry' ? entry.data.entries.map(({ id }) => id) : [])))
 }
@@ -121,7 +122,7 @@ export async function namedForeign(reader: Reader): Promise<ReadonlySet<string>>
 export async function countForeign(reader: Reader, secrets: Secrets): Promise<number> {
   const type = 'journal.foreign-entry'
   const found = await reader.db
-    .select()
+    .select(storedColumns)
     .from(journal)
     .where(
       and(eq(journal.subjectId, 'journal'), eq(journal.subjectKind, 'journal'), eq(journal.type, type), gt(journal.at, addSeconds(reader.now, -toldSeconds))),

@@ -1,6 +1,7 @@
 export { changedSince, onlyChanged } from './changed.ts'
 export { assertAsRecorded, compareWithEntries, countFoldable, nextOfType, refuseAltered, reportDifferences } from './compare.ts'
 export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
+export { type About, type Erasing, eraseTexts } from './erase.ts'
 export { JournalReaders } from './follow.ts'
 export { partForeign } from './foreign.ts'
 export { journalHealth } from './health.ts'
@@ -14,6 +15,7 @@ export {
   entriesAbout,
   entriesThat,
   entryColumns,
+  erasureSentence,
   lastDoneByPeople,
   lastEntryAbout,
   latestEntries,

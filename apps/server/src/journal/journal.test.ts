@@ -98,7 +98,7 @@ describe('the journal', () => {
     // Who owns the database can drop the trigger; the signed tree still says what was written.
     await world.asOwner(
       'alter table journal disable trigger all',
-      `update journal set data = '{"markdown": "entry 99"}' where data->>'markdown' = 'entry 5'`,
+      `update journal set data = '{"markdown": "entry 99"}' where id = (select entry_id from journal_values where value = 'entry 5')`,
       'alter table journal enable trigger all',
     )
     const { problems } = verifyExport(await exported(administrator), key)

@@ -3,6 +3,7 @@ import type { Reader } from '../kernel/database.ts'
 import { lastGiven, look } from './order.ts'
 import { type Entry, type StoredEntry, toEntry } from './record.ts'
 import { journal } from './tables.ts'
+import { storedColumns } from './values.ts'
 
 /** An entry and its number, which readers' cursors are made of. */
 export interface Numbered {
@@ -27,7 +28,7 @@ export async function readBetween(
   if (cursor >= bound) return { entries: [], cursor }
   const end = Math.min(bound, cursor + span)
   const rows = await reader.db
-    .select()
+    .select(storedColumns)
     .from(journal)
     .where(and(gt(journal.seq, cursor), lte(journal.seq, end), types === undefined ? undefined : inArray(journal.type, [...types])))
     .orderBy(asc(journal.seq))

@@ -7,13 +7,14 @@ import { test, type World } from '../../test/world.ts'
 import type { Tx } from '../kernel/database.ts'
 import { type Entry, type NewEntry, type Reactions, reactTo, record, recordAll, system, toEntry } from './record.ts'
 import { journal } from './tables.ts'
+import { storedColumns } from './values.ts'
 
 const id = '0193b5a0-0000-7000-8000-000000000001'
 const transact = <T>(world: World, work: (tx: Tx) => Promise<T>) => world.server.context.database.transaction(work)
 const note: NewEntry = { actor: system, type: 'note.written', subject: { kind: 'note', id }, within: id, data: { markdown: 'x' } }
 
 async function rowOf(world: World, entryId: string) {
-  const [row] = await world.server.context.database.reader().db.select().from(journal).where(eq(journal.id, entryId))
+  const [row] = await world.server.context.database.reader().db.select(storedColumns).from(journal).where(eq(journal.id, entryId))
   return row ?? expect.fail('the entry is there')
 }
 
@@ -84,8 +85,13 @@ describe('writing', () => {
         texts.map(markdown => ({ ...note, data: { markdown } }) as NewEntry),
       ),
     )
-    const rows = await world.server.context.database.reader().db.select().from(journal).where(eq(journal.type, 'note.written')).orderBy(journal.seq)
-    expect(rows.map(row => row.data?.markdown)).toEqual(texts)
+    const rows = await world.server.context.database
+      .reader()
+      .db.select(storedColumns)
+      .from(journal)
+      .where(eq(journal.type, 'note.written'))
+      .orderBy(journal.seq)
+    expect(rows.map(row => toEntry(row).data)).toEqual(texts.map(markdown => ({ markdown })))
     expect(new Set(rows.map(row => row.salt?.toString('hex'))).size).toBe(500)
   })
 })

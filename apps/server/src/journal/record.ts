@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type DataOf, type EventType, originOf, readEvent, type SubjectOf, UnreadableEvent, versionOf, type WithinOf } from '@tocsin/events'
-import { hashBody, type LeafHeader, saltBytes } from '@tocsin/merkle'
+import { type DataOf, type EventType, erasableOf, originOf, readEvent, type SubjectOf, UnreadableEvent, versionOf, type WithinOf } from '@tocsin/events'
+import { commit, hashBody, type LeafHeader, saltBytes } from '@tocsin/merkle'
 import { and, desc, eq, gt, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { CallOrigin } from '../kernel/call-origin.ts'
 import type { Instant } from '../kernel/clock.ts'
@@ -9,7 +9,8 @@ import { newId } from '../kernel/ids.ts'
 import { faultsOf } from './border.ts'
 import { macOf } from './entry-mac.ts'
 import { holdPlace } from './order.ts'
-import { journal, journalLeaves } from './tables.ts'
+import { journal, journalLeaves, journalValues } from './tables.ts'
+import { erasuresOf, revealed, type StoredRow, storedColumns } from './values.ts'
 
 /** Who did it. `name` is kept as it was then. */
 export interface Actor {
@@ -38,6 +39,15 @@ interface EntryBase {
   readonly bodyHash: Buffer
   /** From where a person, or who uses a key, did it. */
   readonly calledFrom?: CallOrigin | undefined
+  /** What was erased of it: how many texts, and who did that, when and why. */
+  readonly erasure?: ErasureOfEntry | undefined
+}
+
+interface ErasureOfEntry {
+  readonly count: number
+  readonly at: Instant
+  readonly by: string
+  readonly reason: string
 }
 
 type Entries = {
@@ -66,10 +76,8 @@ export interface UnreadableEntry extends EntryBase {
 /** One entry as everybody reads it. Where `fault` is null, `type` says what `data` is, in its newest form. */
 export type Entry = Entries[EventType] | UnreadableEntry
 
-type Row = typeof journal.$inferSelect
-
 /** An entry with its row, where what is stored counts and not what is read of it. */
-export type StoredEntry = Entry & { readonly stored: Row }
+export type StoredEntry = Entry & { readonly stored: StoredRow }
 
 export const journalChannel = 'tocsin_journal'
 
@@ -114,11 +122,12 @@ export async function recordAll(tx: Tx, entries: readonly NewEntry[]): Promise<v
     const { id = newId(), actor, type, subject, within = null, data: given = {} } = entry
     const version = versionOf(type)
     readEvent(type, version, given)
-    const data = tx.origin !== undefined && keepsOrigin(entry) ? { ...given, calledFrom: tx.origin } : given
+    const { data: body, values } = commit(given, erasableOf(type), () => randomBytes(saltBytes))
+    const data = tx.origin !== undefined && keepsOrigin(entry) ? { ...Object(body), calledFrom: tx.origin } : body
     const salt = salts.subarray(at * saltBytes, (at + 1) * saltBytes)
     const hash = hashBody(salt, { id, actor: { id: actor.id, name: actor.name }, within, data })
     const header = { id, at: tx.now, type, version, actorKind: actor.kind, subjectKind: subject.kind, subjectId: subject.id }
-    return { id, actor, type, version, subject, within, data: JSON.stringify(data), salt, hash, mac: macOf(tx.sign, header, hash) }
+    return { id, actor, type, version, subject, within, data: JSON.stringify(data), salt, hash, values, mac: macOf(tx.sign, header, hash) }
   })
   const column = <T>(of: (row: (typeof rows)[number]) => T) => sql.param(rows.map(of))
   await tx.db.execute(sql`
@@ -139,22 +148,45 @@ export async function recordAll(tx: Tx, entries: readonly NewEntry[]): Promise<v
     left join journal_marks about on about.record_id = given.subject_id
     left join journal_marks around on around.record_id = given.within_id::text
     order by given.place`)
+  const values = rows.flatMap(row => [...row.values].map(([path, { salt, value }]) => ({ entryId: row.id, path, salt: Buffer.from(salt, 'base64'), value })))
+  if (values.length > 0) await keepValues(tx, values)
   await tx.db.execute(sql`select pg_notify(${journalChannel}, '')`)
 }
 
+/** Keeps the texts that new entries commit to. */
+async function keepValues(tx: Tx, values: readonly { entryId: string; path: string; salt: Buffer; value: string }[]): Promise<void> {
+  const column = <T>(of: (value: (typeof values)[number]) => T) => sql.param(values.map(of))
+  await tx.db.execute(sql`
+    insert into ${journalValues} (entry_id, path, salt, value)
+    select entry_id, path, decode(salt, 'hex'), value
+    from unnest(${column(({ entryId }) => entryId)}::uuid[], ${column(({ path }) => path)}::text[], ${column(({ salt }) => salt.toString('hex'))}::text[],
+      ${column(({ value }) => value)}::text[]) as given (entry_id, path, salt, value)`)
+}
+
+function erasureOf(row: StoredRow): ErasureOfEntry | undefined {
+  const erasures = [...erasuresOf(row).values()]
+  const [first] = erasures
+  if (first === undefined) return undefined
+  const { at, by, reason } = first
+  return { count: erasures.length, at: new Date(at ?? row.at).toISOString(), by: by ?? 'somebody', reason: reason ?? '' }
+}
+
+/** Who erased something, when and why, as it is shown in its place. */
+export const erasureSentence = ({ at, by, reason }: Pick<ErasureOfEntry, 'at' | 'by' | 'reason'>) => `Erased on ${at.slice(0, 10)} by ${by}: ${reason}`
+
 /** An entry from its row: read by its type, or with what is wrong with it. */
-export function toEntry(row: Row): StoredEntry {
+export function toEntry(row: StoredRow): StoredEntry {
   const { id, at, type, version, isDemo, isExercise, isRestricted, bodyHash } = row
   const entry = {
-    ...{ id, at, type, version, isDemo, isExercise, isRestricted, bodyHash, stored: row, calledFrom: originOf(row.data) },
+    ...{ id, at, type, version, isDemo, isExercise, isRestricted, bodyHash, stored: row, calledFrom: originOf(row.data), erasure: erasureOf(row) },
     actor: { kind: row.actorKind as Actor['kind'], id: row.actorId, name: row.actorName },
     subject: { kind: row.subjectKind, id: row.subjectId },
     within: row.withinId,
   }
-  if (row.data === null) return { ...entry, data: {}, fault: 'Its data was erased.' }
+  if (row.data === null) return { ...entry, data: {}, fault: entry.erasure ? erasureSentence(entry.erasure) : 'Its data was erased.' }
   try {
     // The registry has checked that `data` is that of `type`: what a look-up by name cannot say in types.
-    return { ...entry, data: readEvent(type, version, row.data), fault: null } as StoredEntry
+    return { ...entry, data: readEvent(type, version, revealed(row)), fault: null } as StoredEntry
   } catch (error) {
     if (!(error instanceof UnreadableEvent)) throw error
     return { ...entry, data: row.data, fault: error.message }
@@ -197,7 +229,7 @@ export function selectionCondition(selection: Selection): SQL | undefined {
 /** Entries of a selection, oldest first, of those that `condition` lets through. */
 export async function readEntries(reader: Reader, selection: Selection, condition?: SQL): Promise<StoredEntry[]> {
   const rows = await reader.db
-    .select()
+    .select(storedColumns)
     .from(journal)
     .where(and(selectionCondition(selection), condition))
     .orderBy(journal.seq)
@@ -211,7 +243,7 @@ export async function latestOfSelection(
   { limit, before, condition }: { limit: number; before: number | undefined; condition: SQL },
 ): Promise<{ entry: Entry; seq: number }[]> {
   const rows = await reader.db
-    .select()
+    .select(storedColumns)
     .from(journal)
     .where(and(selectionCondition(selection), condition, before === undefined ? undefined : lt(journal.seq, before)))
     .orderBy(desc(journal.seq))
@@ -226,7 +258,7 @@ export async function readEntriesAbout(
   { after, limit }: { after: number; limit: number },
 ): Promise<{ entry: Entry; seq: number }[]> {
   const rows = await reader.db
-    .select()
+    .select(storedColumns)
     .from(journal)
     .where(and(eq(journal.subjectId, subject.id), eq(journal.subjectKind, subject.kind), gt(journal.seq, after)))
     .orderBy(journal.seq)
@@ -241,7 +273,7 @@ export async function lastEntryAbout<Type extends EventType>(
   type: Type,
 ): Promise<EntryOf<Type> | undefined> {
   const rows = await reader.db
-    .select()
+    .select(storedColumns)
     .from(journal)
     .where(and(eq(journal.subjectId, subject.id), eq(journal.subjectKind, subject.kind), eq(journal.type, type)))
     .orderBy(desc(journal.seq))
@@ -255,7 +287,7 @@ export async function lastEntryAbout<Type extends EventType>(
 /** All entries of some types about a subject that this program wrote, oldest first. */
 export async function entriesAbout(reader: Reader, subjectId: string, types: readonly EventType[]): Promise<Entry[]> {
   const rows = await reader.db
-    .select()
+    .select(storedColumns)
     .from(journal)
     .where(and(eq(journal.subjectId, subjectId), inArray(journal.type, [...types])))
     .orderBy(journal.seq)
@@ -280,7 +312,7 @@ export async function latestEntries(
   options: { limit: number; before?: number | undefined; condition?: SQL | undefined },
 ): Promise<{ entry: Entry; seq: number; leafIndex: number | null }[]> {
   const rows = await reader.db
-    .select({ row: journal, leafIndex: journalLeaves.leafIndex })
+    .select({ row: storedColumns, leafIndex: journalLeaves.leafIndex })
     .from(journal)
     .leftJoin(journalLeaves, eq(journalLeaves.entryId, journal.id))
     .where(and(options.before === undefined ? undefined : lt(journal.seq, options.before), options.condition))

@@ -30,6 +30,7 @@ import { type Place, placeName, readNodes } from './nodes.ts'
 import { headerOf, record, type StoredEntry, system, toEntry } from './record.ts'
 import { SealedEntries } from './sealed-entries.ts'
 import { journal, journalCheckpoints, journalLeaves, journalNodes } from './tables.ts'
+import { exportedValues, type StoredRow, storedColumns } from './values.ts'
 import type { Checkpoints } from './witnesses/open.ts'
 import type { Witnessing } from './witnesses/witness.ts'
 
@@ -250,7 +251,7 @@ export async function exportJournal(
   async function readPage(indexes: readonly number[]): Promise<ExportedEntry[]> {
     const page = database.reader()
     const rows = await page.db
-      .select({ row: journal, leafIndex: journalLeaves.leafIndex, isShown: sql<boolean>`${shown}` })
+      .select({ row: storedColumns, leafIndex: journalLeaves.leafIndex, isShown: sql<boolean>`${shown}` })
       .from(journal)
       .innerJoin(journalLeaves, eq(journalLeaves.entryId, journal.id))
       .where(sql`${journalLeaves.leafIndex} = any(${sql.param([...indexes])}::bigint[])`)
@@ -288,10 +289,12 @@ export async function proveConsistency(reader: Reader, size1: number, size2: num
   return { root1: joined(perfectSubtrees(0, size1)), root2: joined(perfectSubtrees(0, size2)), proof: places.map(joined) }
 }
 
-/** A body as it is stored, whatever a reader makes of it; of an erased one the hash that stays. */
-function bodyOf({ id, actorId, actorName, withinId, data, salt, bodyHash }: typeof journal.$inferSelect): Pick<ExportedEntry, 'salt' | 'body' | 'bodyHash'> {
+/** A body as it is stored with the texts that it commits to, whatever a reader makes of it; of an erased one the hash that stays. */
+function bodyOf(row: StoredRow): Pick<ExportedEntry, 'salt' | 'body' | 'values' | 'bodyHash'> {
+  const { id, actorId, actorName, withinId, data, salt, bodyHash } = row
   if (data === null || salt === null) return hashOnly({ bodyHash })
-  return { salt: salt.toString('base64'), body: { id, actor: { id: actorId, name: actorName }, within: withinId, data } }
+  const values = exportedValues(row)
+  return { salt: salt.toString('base64'), body: { id, actor: { id: actorId, name: actorName }, within: withinId, data }, ...(values ? { values } : {}) }
 }
 
 const hashOnly = ({ bodyHash }: { readonly bodyHash: Buffer }) => ({ bodyHash: bodyHash.toString('base64') })

@@ -15,10 +15,12 @@ import {
 import { and, asc, desc, eq, gte, lt } from 'drizzle-orm'
 import type { Reader } from '../kernel/database.ts'
 import { faultsOf } from './border.ts'
+import { erasedInSilence } from './erase.ts'
 import { namedForeign } from './foreign.ts'
 import { placeName, proofOf, readNodes } from './nodes.ts'
 import { headerOf, toEntry } from './record.ts'
 import { journal, journalCheckpoints, journalLeaves } from './tables.ts'
+import { storedColumns } from './values.ts'
 
 /** Entries that one look compares: a perfect subtree of the log, or what there is of the last one. */
 const width = 128
@@ -75,7 +77,7 @@ async function inspect(reader: Reader, part: number, { size, root: signed }: Ret
   const start = part * width
   const count = Math.min(width, size - start)
   const rows = await reader.db
-    .select({ index: journalLeaves.leafIndex, id: journalLeaves.entryId, row: journal })
+    .select({ index: journalLeaves.leafIndex, id: journalLeaves.entryId, row: storedColumns })
     .from(journalLeaves)
     .leftJoin(journal, eq(journal.id, journalLeaves.entryId))
     .where(and(gte(journalLeaves.leafIndex, start), lt(journalLeaves.leafIndex, start + count)))
@@ -89,6 +91,7 @@ async function inspect(reader: Reader, part: number, { size, root: signed }: Ret
     await setImmediate()
     const some = rows.slice(n, n + atOnce).flatMap(({ row }) => row ?? [])
     for (const id of (await faultsOf(reader, some)).keys()) faulty.add(id)
+    for (const id of await erasedInSilence(reader, some)) faulty.add(id)
   }
   // What somebody else wrote has no right MAC, and what was changed before it was sealed not the body that was hashed: that was told of then.
   const named = faulty.size === 0 ? new Set<string>() : await namedForeign(reader)

@@ -59,6 +59,24 @@ export const journal = table(
   ],
 )
 
+/**
+ * Texts that entries commit to, each until it is erased; held so by a trigger. Of one that was erased it is known in which entry that is on record.
+ * An entry from before there were commitments, whose body was erased as a whole, has a row with an empty path.
+ */
+export const journalValues = table(
+  'journal_values',
+  {
+    /** No foreign key: the journal's own trigger keeps what it points at. */
+    entryId: uuid('entry_id').notNull(),
+    /** In the data of the entry: `/files/0/name`. */
+    path: text('path').notNull(),
+    salt: bytes('salt'),
+    value: text('value'),
+    erasedIn: uuid('erased_in'),
+  },
+  self => [primaryKey({ columns: [self.entryId, self.path] })],
+)
+
 /** A sealed entry's place in the Merkle tree. */
 export const journalLeaves = table('journal_leaves', { leafIndex: count('leaf_index').primaryKey(), entryId: uuid('entry_id').notNull() }, self => [
   index('journal_leaves_entry').on(self.entryId),

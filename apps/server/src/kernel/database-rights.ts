@@ -2,7 +2,10 @@ import pg from 'pg'
 import { locks } from './locks.ts'
 
 /** Tables that only grow: the program adds to them and reads them, and cannot change or remove a row. */
-const appendOnlyTables = ['journal', 'journal_leaves', 'journal_nodes', 'journal_checkpoints'] as const
+const appendOnlyTables = ['journal', 'journal_leaves', 'journal_nodes', 'journal_checkpoints', 'journal_values'] as const
+
+/** Columns that personal data is erased from. A trigger lets nothing else be made of a value. */
+const erasableColumns = { journal: 'data, salt', journal_values: 'salt, value, erased_in' } as const
 
 /**
  * Gives the user of the program what it needs of the schema and no more: rows of tables may be read and written, those of the journal only added, and
@@ -24,7 +27,10 @@ export async function grantRights(ownerUrl: string, user: string): Promise<void>
       grant select on all tables in schema drizzle to ${to};
       grant select, insert, update, delete on all tables in schema ${schema} to ${to};
       grant usage, select on all sequences in schema ${schema} to ${to};
-      revoke update, delete, truncate on ${appendOnlyTables.join(', ')} from ${to};`)
+      revoke update, delete, truncate on ${appendOnlyTables.join(', ')} from ${to};
+      ${Object.entries(erasableColumns)
+        .map(([table, columns]) => `grant update (${columns}) on ${table} to ${to};`)
+        .join('\n')}`)
     await client.query('commit')
   } finally {
     await client.end()

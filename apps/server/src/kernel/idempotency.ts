@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { and, eq, isNull, lt, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, lt, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { addSeconds, type Instant } from './clock.ts'
 import type { Database, Reader, Tx } from './database.ts'
@@ -66,6 +66,12 @@ export async function withdrawAnswers(tx: Tx): Promise<void> {
   const generation = newId()
   await saveSetting(tx, generationSetting, generation)
   beginners.set(tx, generation)
+}
+
+/** Deletes the answers that were kept until now, and not only their repetition: one may hold what is being erased. Their keys stay used. */
+export async function eraseAnswers(tx: Tx): Promise<void> {
+  await withdrawAnswers(tx)
+  await tx.db.update(idempotencyKeys).set({ reply: '' }).where(isNotNull(idempotencyKeys.reply))
 }
 
 /** @throws AppProblem invalid for a key that is no key */
@@ -158,6 +164,7 @@ export class Idempotency {
     if (earlier === undefined || earlier.reply === null) throw new StillRunning()
     if (earlier.request !== request)
       throw new AppProblem('key-reused', 'This Idempotency-Key was used for another request within the last 24 hours. Use a new key for each request.')
+    if (earlier.reply === '') throw new AppProblem('conflict', withdrawn)
     const reply = unsealRow(tx, this.#secrets, sealedReplies, { id, sealed: earlier.reply }, replyDamaged)
     const kept = Kept.safeParse(JSON.parse(reply))
     if (!kept.success || kept.data.generation !== generation) throw new AppProblem('conflict', withdrawn)

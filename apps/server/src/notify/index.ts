@@ -13,6 +13,7 @@ export { type Answer, type AnswerDesk, type Answered, answerHelp, type ProviderI
 export { Inbox } from './channels/email/inbox.ts'
 export { channelSettings, identifiesPeople, shownAddress, teamChannelPurpose } from './channels/index.ts'
 export { type NotificationPlan, type NotificationStep, notificationPlansOf } from './contact-methods.ts'
+export { eraseMessages } from './erase.ts'
 export { assertSecondPerson, isOneOf } from './four-eyes.ts'
 export { Outbox } from './outbox.ts'
 export { restrictedName, restrictedSummary } from './restricted.ts'

@@ -1,4 +1,5 @@
 import type { PageTarget } from '@tocsin/api'
+import { titleOnRecord } from '@tocsin/events'
 import { isLevelGone, nextLevel, noProgress, progressAfter, whenWithin } from '@tocsin/oncall'
 import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
@@ -32,7 +33,7 @@ export const firstPersonMinutes = 10
 /** What the entries of a page say it is about. */
 export const ofPage = (page: Pick<PageRow, 'subjectKind' | 'subjectId' | 'title'>) => ({
   about: { kind: page.subjectKind, id: page.subjectId },
-  title: page.title,
+  title: titleOnRecord(page.title),
 })
 /** The level that a page is at, as it is shown and sent with each message: it only rises, whatever becomes of the policy. */
 export const levelOf = ({ levelIndex }: Pick<PageRow, 'levelIndex'>): number => Math.max(0, levelIndex)
@@ -222,7 +223,7 @@ function entryOf(onCall: OnCallSnapshot, page: PageRow, routed: Routed, decision
     ...base,
     type: notified.length + channels.length > 0 ? 'page.notified' : 'page.waited',
     data: {
-      title: page.title,
+      title: titleOnRecord(page.title),
       level: decision.at,
       notified,
       channels,

@@ -16,6 +16,7 @@ import { type Audits, escalationAudits, pingHeartbeatUrl, runWatchdog, scheduleW
 
 export { raiseNoTeam } from './alarms.ts'
 export { openAnswerDesk } from './answers.ts'
+export { erasePagesAbout, pagesAbout } from './erase.ts'
 export { heartbeatSettings } from './heartbeat-settings.ts'
 export {
   acknowledgePagesAbout,

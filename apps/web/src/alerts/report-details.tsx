@@ -2,6 +2,7 @@ import { Anchor, Button, Group, Stack, Text } from '@mantine/core'
 import type { ReportFile } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
+import { Erased } from '../parts/erasure.tsx'
 import { Loaded, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 
@@ -17,11 +18,22 @@ export function ReportDetails({ alertId }: { alertId: string }) {
         <Loaded query={report} rows={2}>
           {found => (
             <Stack gap={6}>
-              <Text>
-                {found.contactName}, <Anchor href={`mailto:${found.contactEmail}`}>{found.contactEmail}</Anchor> ({found.audience}), {found.reference}
-              </Text>
-              {found.happenedAt ? <Text>When: {found.happenedAt}</Text> : null}
-              {found.affected ? <Text>Affected: {found.affected}</Text> : null}
+              {found.erasure ? (
+                <>
+                  <Text>
+                    {found.reference} ({found.audience})
+                  </Text>
+                  <Erased erasure={found.erasure} />
+                </>
+              ) : (
+                <>
+                  <Text>
+                    {found.contactName}, <Anchor href={`mailto:${found.contactEmail}`}>{found.contactEmail}</Anchor> ({found.audience}), {found.reference}
+                  </Text>
+                  {found.happenedAt ? <Text>When: {found.happenedAt}</Text> : null}
+                  {found.affected ? <Text>Affected: {found.affected}</Text> : null}
+                </>
+              )}
               {found.files.map(file => (
                 <ReportFileLine key={file.id} file={file} />
               ))}

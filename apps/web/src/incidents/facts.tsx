@@ -3,10 +3,12 @@ import { useDisclosure } from '@mantine/hooks'
 import type { Incident } from '@tocsin/api'
 import { useRecordForm } from '../forms.ts'
 import { Defanged } from '../parts/defanged.tsx'
+import { RequestErasure } from '../parts/erasure.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay, useMayLead } from '../session.ts'
+import { LegalHold } from './legal-hold.tsx'
 import { MonitoringModal } from './transition-modal.tsx'
 
 const answers = ['unknown', 'no', 'yes']
@@ -27,6 +29,7 @@ export function FactsSection({ incident }: { incident: Incident }) {
     ['Users affected', incident.approximateUsers === null ? 'Unknown' : `about ${incident.approximateUsers.toLocaleString('en')}`],
     ['Customer data', incident.dataTouched.customerData],
     ['Personal data', incident.dataTouched.personalData],
+    ['Legal hold', <LegalHold key="hold" incident={incident} />],
   ]
   return (
     <Section
@@ -54,6 +57,11 @@ export function FactsSection({ incident }: { incident: Incident }) {
         <Text p="md" size="sm" className="prewrap">
           <Defanged text={incident.summary} />
         </Text>
+      ) : null}
+      {incident.summary || incident.dataTouched.description ? (
+        <Group px="md" pb="md">
+          <RequestErasure target={{ kind: 'incident', incidentId: incident.id }} />
+        </Group>
       ) : null}
       {isEditing ? <FactsModal incident={incident} onClose={editing.close} /> : null}
     </Section>

@@ -3,6 +3,7 @@ import type { Incident, Note } from '@tocsin/api'
 import { useEffect, useState } from 'react'
 import { useRecordForm, useRouteForm } from '../forms.ts'
 import { Markdown } from '../parts/defanged.tsx'
+import { Erased, RequestErasure } from '../parts/erasure.tsx'
 import { Empty, FormProblem, LoadMore } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
@@ -74,13 +75,24 @@ function NoteView({ incident, note, canRespond }: { incident: Incident; note: No
             {note.editedAt ? ', edited' : ''}
           </span>
         </Text>
-        {note.isMine && canRespond && !isEditing ? (
-          <Anchor component="button" size="sm" onClick={() => setIsEditing(true)}>
-            Edit
-          </Anchor>
-        ) : null}
+        {note.erasure || isEditing ? null : (
+          <Group gap="sm">
+            {note.isMine && canRespond ? (
+              <Anchor component="button" size="sm" onClick={() => setIsEditing(true)}>
+                Edit
+              </Anchor>
+            ) : null}
+            <RequestErasure target={{ kind: 'note', noteId: note.id }} />
+          </Group>
+        )}
       </Group>
-      {isEditing ? <Correction incident={incident} note={note} onClose={() => setIsEditing(false)} /> : <Markdown html={note.html} />}
+      {note.erasure ? (
+        <Erased erasure={note.erasure} />
+      ) : isEditing ? (
+        <Correction incident={incident} note={note} onClose={() => setIsEditing(false)} />
+      ) : (
+        <Markdown html={note.html} />
+      )}
     </Paper>
   )
 }

@@ -15,6 +15,7 @@ type ListName =
   | 'detectionRules'
   | 'detectionRuleVersions'
   | 'drills'
+  | 'erasures'
   | 'handoffNotes'
   | 'ignoredIndicators'
   | 'followUps'

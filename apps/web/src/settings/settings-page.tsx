@@ -6,6 +6,7 @@ import { FormProblem, Page, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 import { ApiKeys } from './api-keys.tsx'
 import { ClassDefinitions } from './class-definitions.tsx'
+import { Erasures } from './erasures.tsx'
 import { Segregation } from './segregation.tsx'
 import { Integrations } from './sources.tsx'
 import { System } from './system.tsx'
@@ -20,6 +21,7 @@ export function SettingsPage() {
       {isAdministrator ? <ApiKeys /> : null}
       <ClassDefinitions />
       <Segregation />
+      {isAdministrator ? <Erasures /> : null}
       {isAdministrator ? <System /> : null}
       {isAdministrator ? <Demo /> : null}
     </Page>

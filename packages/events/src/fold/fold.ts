@@ -61,7 +61,7 @@ const incidentSteps: Steps = {
       ...{ severity: null, severityCriteria: null, severityWhy: null, approximateUsers: null, parentId: null, monitorUntil: null },
       ...{ leadId: null, ownerId: null, communicationsId: null, executiveId: null, declaredAt: null, closedAt: null, openedAt: instant(entry.at) },
       ...{ dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' }, memberIds: personOrNobody(entry), services: [], customers: [] },
-      ...{ codename, suspectIds: [], stoodDownAt: null, round: 1 },
+      ...{ codename, suspectIds: [], stoodDownAt: null, round: 1, legalHoldReason: null },
     }),
   'incident.changed': (records, entry, { before: _, reason: _why, ...facts }) => {
     records.of(entry).set(entry, facts)
@@ -73,6 +73,8 @@ const incidentSteps: Steps = {
   'incident.classified': (records, entry, data) => records.of(entry).set(entry, { class: data.class }),
   'incident.role-assigned': (records, entry, { role, personId }) => records.of(entry).set(entry, { [roleFields[role]]: personId }),
   'incident.members-set': (records, entry, { personIds }) => records.of(entry).set(entry, { memberIds: sorted(personIds) }),
+  'incident.hold-placed': (records, entry, { reason }) => records.of(entry).set(entry, { legalHoldReason: reason }),
+  'incident.hold-lifted': (records, entry) => records.of(entry).set(entry, { legalHoldReason: null }),
   'incident.suspects-set': (records, entry, { suspects }) => records.of(entry).set(entry, { suspectIds: sorted(suspects.map(({ id }) => id)) }),
   'incident.glass-broken': (records, entry) => admit(records, entry, personOrNobody(entry)),
   'incident.emergency-access-ended': (records, entry, { person }) => {
@@ -129,8 +131,14 @@ const taskSteps: Steps = {
     record.set(entry, { approvedById: personOf(entry) })
   },
   'task.dropped': (records, entry) => records.of(entry).set(entry, { doneAt: instant(entry.at), doneById: personOf(entry) }),
-  'note.written': (records, entry, { markdown }) => records.make(entry, { markdown, authorId: personOf(entry), createdAt: instant(entry.at), editedAt: null }),
+  'note.written': (records, entry, { markdown }) =>
+    records.make(entry, { markdown, authorId: personOf(entry), createdAt: instant(entry.at), editedAt: null, erasure: null }),
   'note.corrected': (records, entry, { markdown }) => records.of(entry).set(entry, { markdown, editedAt: instant(entry.at) }),
+  // Its texts read as erased already: this says when and why.
+  'erasure.done': (records, entry, { kind, reason, fields }) => {
+    if (kind !== 'note') return
+    for (const { entryId } of fields) records.ofEntry(entryId)?.set(entry, { erasure: { at: instant(entry.at), reason } })
+  },
 }
 
 /** What a second person approves of a proposal. */

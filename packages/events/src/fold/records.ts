@@ -92,6 +92,8 @@ class FoldedRecord {
 export class FoldedRecords {
   readonly #records = new Map<string, FoldedRecord>()
   readonly #voided: Difference[] = []
+  /** The record that each entry is about, by its ID. */
+  readonly #byEntry = new Map<string, FoldedRecord>()
 
   get all(): Iterable<FoldedRecord> {
     return this.#records.values()
@@ -103,9 +105,10 @@ export class FoldedRecords {
   }
 
   /** The record that an entry is about. */
-  of({ subject }: FoldableEntry): FoldedRecord {
+  of({ id, subject }: FoldableEntry): FoldedRecord {
     const found = this.#records.get(subject.id) ?? new FoldedRecord(subject.kind, subject.id)
     this.#records.set(subject.id, found)
+    this.#byEntry.set(id, found)
     return found
   }
 
@@ -118,6 +121,11 @@ export class FoldedRecords {
 
   remove({ subject }: FoldableEntry): void {
     this.#records.delete(subject.id)
+  }
+
+  /** The record that an entry before is about, by the ID of the entry. */
+  ofEntry(entryId: string): FoldedRecord | undefined {
+    return this.#byEntry.get(entryId)
   }
 
   find(id: string): FoldedRecord | undefined {

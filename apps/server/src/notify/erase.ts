@@ -1,0 +1,16 @@
+import { erasedText } from '@tocsin/merkle'
+import { inArray, sql } from 'drizzle-orm'
+import type { Tx } from '../kernel/database.ts'
+import { linkPlaceholder } from '../kernel/messenger.ts'
+import { messages } from './tables.ts'
+
+/** Erases the texts of messages, by what they are about. One that has still to leave keeps its private link, so that whoever is paged can answer. */
+export async function eraseMessages(tx: Tx, purposeIds: readonly string[]): Promise<void> {
+  await tx.db
+    .update(messages)
+    .set({
+      subject: erasedText,
+      body: sql`case when ${messages.state} in ('queued', 'held') and ${messages.linkPath} is not null then ${`${erasedText}\n\n${linkPlaceholder}\n`}::text else ${erasedText}::text end`,
+    })
+    .where(inArray(messages.purposeId, [...purposeIds]))
+}

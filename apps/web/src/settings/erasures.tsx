@@ -1,0 +1,137 @@
+import { Button, Group, Modal, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import type { ErasureRequest } from '@tocsin/api'
+import { useState } from 'react'
+import { useCommand } from '../api.ts'
+import { useRouteForm } from '../forms.ts'
+import { FormActions } from '../parts/form-actions.tsx'
+import { Empty, FormProblem, Loaded, LoadMore, Section } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
+import { Time } from '../parts/time.tsx'
+
+const kinds: Record<ErasureRequest['kind'], string> = { reporter: 'Reporter', note: 'Note', incident: 'Affected persons of an incident' }
+
+/** Requests to erase personal data: one administrator requests, another one approves. */
+export function Erasures() {
+  const list = usePages<ErasureRequest>('erasures', {})
+  return (
+    <Section title="Erasure of personal data" isFlush>
+      <ReporterForm />
+      <Loaded query={list} rows={2}>
+        {() =>
+          list.items?.length === 0 ? (
+            <Empty title="No requests yet">Notes and incidents have a link to request it. A reporter is erased by the email address that they gave.</Empty>
+          ) : (
+            <Table>
+              <Table.Tbody>
+                {list.items?.map(request => (
+                  <Request key={request.id} request={request} />
+                ))}
+              </Table.Tbody>
+            </Table>
+          )
+        }
+      </Loaded>
+      <LoadMore list={list} />
+    </Section>
+  )
+}
+
+function ReporterForm() {
+  const { form, submit, isBusy } = useRouteForm(
+    'requestErasure',
+    { email: '', reason: '' },
+    { toBody: values => ({ kind: 'reporter', ...values }), done: 'Requested. Another administrator approves it.', onDone: () => form.reset() },
+  )
+  return (
+    <form onSubmit={submit} noValidate>
+      <Stack p="md" gap="sm">
+        <FormProblem errors={form.errors} />
+        <TextInput label="Email address of a reporter" type="email" maw={420} {...form.getInputProps('email')} />
+        <Textarea label="Reason" description="Without the data itself: kept in the audit log" autosize minRows={1} {...form.getInputProps('reason')} />
+        <Group>
+          <Button type="submit" variant="default" loading={isBusy}>
+            Request erasure
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  )
+}
+
+function Request({ request }: { request: ErasureRequest }) {
+  const [isOpen, setIsOpen] = useState<'approve' | 'withdraw'>()
+  const { kind, state, target, reason, requestedBy, requestedAt, decidedBy, decidedAt, records, fields, isMine } = request
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <Text fw={550}>
+          {kinds[kind]}
+          {target === null || kind !== 'reporter' ? '' : `: ${target}`}
+        </Text>
+        <Text size="sm">{reason}</Text>
+        <Text size="sm" className="quiet" component="div">
+          {requestedBy === null ? 'By schedule' : `Requested by ${requestedBy}`}, <Time at={requestedAt} />
+          {state === 'done' && decidedAt ? (
+            <>
+              {' '}
+              · Erased{decidedBy === null ? '' : `, approved by ${decidedBy}`}, <Time at={decidedAt} />: records {records}, fields of the audit log {fields}
+            </>
+          ) : null}
+          {state === 'withdrawn' ? ` · Withdrawn by ${decidedBy ?? 'somebody'}` : null}
+        </Text>
+        {state === 'requested' ? (
+          <Group gap="xs" mt={6}>
+            {isMine ? null : (
+              <Button size="xs" color="red" onClick={() => setIsOpen('approve')}>
+                Approve…
+              </Button>
+            )}
+            <Button size="xs" variant="default" onClick={() => setIsOpen('withdraw')}>
+              {isMine ? 'Withdraw…' : 'Decline…'}
+            </Button>
+          </Group>
+        ) : null}
+        {isOpen === 'approve' ? <ApproveModal request={request} onClose={() => setIsOpen(undefined)} /> : null}
+        {isOpen === 'withdraw' ? <WithdrawModal request={request} onClose={() => setIsOpen(undefined)} /> : null}
+      </Table.Td>
+    </Table.Tr>
+  )
+}
+
+function ApproveModal({ request, onClose }: { request: ErasureRequest; onClose: () => void }) {
+  const approve = useCommand('approveErasure', { done: 'Erased.', onDone: onClose })
+  return (
+    <Modal opened onClose={onClose} title="Approve and erase">
+      <Stack>
+        <Text>The data is erased at once and cannot be restored. Records: {request.records}.</Text>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button color="red" loading={approve.isPending} onClick={() => approve.mutate({ params: { id: request.id } })}>
+            Erase
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  )
+}
+
+function WithdrawModal({ request, onClose }: { request: ErasureRequest; onClose: () => void }) {
+  const { form, submit, isBusy } = useRouteForm(
+    'withdrawErasure',
+    { reason: '' },
+    { around: () => ({ params: { id: request.id } }), done: 'Request withdrawn.', onDone: onClose },
+  )
+  return (
+    <Modal opened onClose={onClose} title={request.isMine ? 'Withdraw the request' : 'Decline the request'}>
+      <form onSubmit={submit} noValidate>
+        <Stack>
+          <FormProblem errors={form.errors} />
+          <Textarea label="Reason" description="Kept in the audit log" autosize minRows={2} {...form.getInputProps('reason')} />
+          <FormActions isBusy={isBusy} onCancel={onClose} submit={request.isMine ? 'Withdraw' : 'Decline'} />
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
