@@ -163,11 +163,14 @@ test('a stolen support token and 37 customers: everybody is told in time, nothin
   await lead.call('setAffectedCustomers', { params: week.params, body: { version: (await week.read()).version, customers: listed(...names) } })
   await world.settle()
   const late = await week.owedTo(names[36] ?? '')
-  expect(late).toMatchObject({ timing: 'overdue', dueAt: '2026-11-26T08:00:00.000Z' })
+  expect(late).toMatchObject({ contractTiming: 'overdue', dueAt: '2026-11-26T08:00:00.000Z', timing: 'due', found: { at: world.now, timing: 'due' } })
+  const told = pagesTo(world, lead).filter(({ text }) => text.includes(names[36] ?? ''))
   expect(
-    pagesTo(world, lead).map(({ text }) => text),
+    told.map(({ text }) => text.split('\n')[0]),
     'at once',
-  ).toEqual([expect.stringContaining(names[36] ?? '')])
+  ).toEqual([
+    'Cust 37: the first notice was due on Nov 26, 08:00 UTC, before the customer was found affected; counted from then, it is due on Nov 30, 09:30 UTC.',
+  ])
   await week.notify(names[36] ?? '')
   await world.settle()
 
@@ -198,11 +201,11 @@ test('a stolen support token and 37 customers: everybody is told in time, nothin
   const mails = world.mail.mails.filter(({ purpose }) => purpose === 'notice')
   const to = (name: string) => mails.filter(mail => mail.to === `security@${name.toLowerCase().replaceAll(' ', '-')}.test`).length
   expect(names.map(to)).toEqual(names.map(name => (name === 'Cust 01' ? 4 : name === names[33] ? 3 : 2)))
-  // Nothing is owed, by any incident that is closed, and the time was kept but for who was found after it.
+  // Nothing is owed by any incident that is closed, and the time was kept, counted from being found where that was later.
   const owed = await lead.call('obligations', { query: { view: 'open' } })
   expect(owed.items).toEqual([])
   const missed = (await week.read()).timeline.filter(({ type }) => type === 'obligation.missed').map(({ sentence }) => sentence)
-  expect(missed).toEqual([expect.stringContaining(names[36] ?? '')])
+  expect(missed).toEqual([])
   const { key } = await lead.call('checkpoint')
   expect(verifyExport(await (await lead.call.raw('exportIncident', { params: week.params })).text(), key)).toMatchObject({ problems: [] })
   expect(declaredAt).toBe('2026-11-23T08:00:00.000Z')
@@ -215,5 +218,5 @@ test('a stolen support token and 37 customers: everybody is told in time, nothin
     JSON.stringify(await suspect.call('counters')),
   ]
   for (const text of seen) expect(text).not.toMatch(new RegExp(`${canary}|${hidden.id}`))
-  await expect(suspect.call('incident', { params: { id: hidden.id } })).rejects.toThrow(/not found|no incident/i)
+  await expect(suspect.call('incident', { params: { id: hidden.id } })).rejects.toThrow(/no such incident/)
 })
