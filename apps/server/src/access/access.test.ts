@@ -119,7 +119,7 @@ type JsonSchema = Record<string, unknown> & { readonly $defs?: Record<string, Js
 
 /** A value that a schema of a body takes. */
 function sample(schema: JsonSchema, defs = schema.$defs ?? {}): unknown {
-  const { $ref, anyOf, type, properties, required, items, minItems, format, minimum } = schema
+  const { $ref, anyOf = schema.oneOf, type, properties, required, items, minItems, format, minimum } = schema
   if (schema.enum) return (schema.enum as unknown[])[0]
   if ('const' in schema) return schema.const
   if (typeof $ref === 'string') return sample(defs[$ref.split('/').at(-1) ?? ''] ?? {}, defs)
@@ -131,12 +131,12 @@ function sample(schema: JsonSchema, defs = schema.$defs ?? {}): unknown {
   if (type === 'array') return minItems ? [sample(items as JsonSchema, defs)] : []
   if (type === 'integer' || type === 'number') return minimum ?? 1
   if (type === 'boolean') return true
-  return format === 'uuid' ? nobody : format === 'date' ? '2026-12-01' : format === 'date-time' ? '2026-12-01T00:00:00Z' : 'text'
+  return format === 'uuid' ? nobody : format === 'date' ? '2026-12-01' : format === 'date-time' ? '2026-12-01T00:00:00Z' : 'some plain text'
 }
 
 /** Where a schema takes IDs: the names that lead to each, `[]` for those of a list. */
 function idFields(schema: JsonSchema, path: readonly string[] = [], defs = schema.$defs ?? {}): string[][] {
-  const { $ref, anyOf, properties, items, format } = schema
+  const { $ref, anyOf = schema.oneOf, properties, items, format } = schema
   if (typeof $ref === 'string') return idFields(defs[$ref.split('/').at(-1) ?? ''] ?? {}, path, defs)
   if (format === 'uuid') return [[...path]]
   return [

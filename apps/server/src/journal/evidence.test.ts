@@ -213,7 +213,7 @@ describe('an entry of a decision says what it rested on', () => {
     const findings = [{ kind: 'manual-error' as const, description: 'A key in a repository.' }]
     const saved = await lead.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: 'It began.', findings } })
     await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
-    expect(await dataOf(world, 'review.finished')).toEqual({ findings: 1, sha256: digest({ sequence: 'It began.', findings: saved.findings }) })
+    expect(await dataOf(world, 'review.finished')).toEqual({ findings: 1, round: 1, sha256: digest({ sequence: 'It began.', findings: saved.findings }) })
   })
 })
 

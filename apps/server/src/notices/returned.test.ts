@@ -47,7 +47,7 @@ async function declared(world: World, contacts: readonly ReturnType<typeof conta
   const states = async () => Object.fromEntries((await notice()).deliveries.map(({ to, state }) => [to, state]))
   const sentences = async () => (await lead.call('incident', { params })).timeline.map(({ sentence }) => sentence)
   const takeMail = (to: string): Mail => world.expectMail(to, /Security notice/)
-  const { version: _, services: __, isDemo: ___, ...terms } = customer
+  const { version: _, services: __, isDemo: ___, noticeTerm: ____, ...terms } = customer
   return { primary, lead, params, terms, obligations, initial, notice, approve, send, draft, states, sentences, takeMail }
 }
 
