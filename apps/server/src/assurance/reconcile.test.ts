@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { tocsin } from '../../../../packages/cli/test/tocsin.ts'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
-import { incidents, notes, tasks } from '../incidents/tables.ts'
+import { incidents, notes, proposals, tasks } from '../incidents/tables.ts'
 import { record } from '../journal/index.ts'
 import { holdSnapshot } from '../kernel/database.ts'
 import { notices, obligations } from '../notices/tables.ts'
@@ -57,6 +57,8 @@ async function lived(world: World) {
   for (const name of ['Globex', 'Initech']) customers.push({ id: (await world.customer(name)).id, basis: 'Logs.' })
   await lead.call('setAffectedCustomers', await versioned({ customers }))
   await other.call('declareIncident', await versioned({ reason }))
+  const { proposals } = await lead.call('propose', await versioned({ kind: 'lower-class' as const, class: 'security-incident' as const, reason }))
+  await other.call('rejectProposal', { params: { id, proposalId: proposals[0]?.id ?? '' }, body: { reason } })
   await lead.call('addNote', { params, body: { markdown: 'A note.' } })
   const { tasks: added } = await lead.call('addTask', { params, body: { title: 'Cut it off', isBusinessImpacting: true, dueOn: '2026-11-24' } })
   const task = { id, taskId: added[0]?.id ?? '' }
@@ -123,12 +125,24 @@ const special: Readonly<Record<string, SQL>> = {
   'obligation.state': sql`case when state = 'due' then 'notified' else 'due' end`,
   'obligation.kind': sql`'update'`,
   'obligation.promisedById': sql`gen_random_uuid()`,
+  'proposal.kind': sql`'stand-down'`,
+  'proposal.state': sql`'void'`,
+  'proposal.change': sql`jsonb_set(change, '{from,status}', '"contained"')`,
   'review.state': sql`'draft'`,
   'review.findings': sql`'[]'`,
   'follow-up.state': sql`'done'`,
 }
 
-const tables = { incident: incidents, task: tasks, note: notes, obligation: obligations, notice: notices, review: reviews, 'follow-up': followUps }
+const tables = {
+  incident: incidents,
+  task: tasks,
+  note: notes,
+  obligation: obligations,
+  notice: notices,
+  proposal: proposals,
+  review: reviews,
+  'follow-up': followUps,
+}
 /** What no entry tells, such as when a clock is looked at next, and columns that say where a record belongs: moved, it is a stranger to both. */
 const uncompared = new Set(['id', 'version', 'incidentId', 'reviewId', 'obligationId', 'customerId', 'nextCheckAt', 'pagedAt'])
 
