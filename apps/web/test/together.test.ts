@@ -363,7 +363,7 @@ test('on phones, one proposes to stand down and another approves it; it is reope
   await fits(approver.page)
   await approver.page.getByRole('button', { name: 'Approve' }).click()
   await approver.page.getByText('To be reviewed by a second person').waitFor()
-  await approver.page.getByText('Ada Admin declared the incident and approved that it is lowered').waitFor()
+  await approver.page.getByText(/^Ada Admin declared the incident and approved that it is lowered/).waitFor()
   const { exceptions, version } = await primary.call('incident', { params })
   const other = await world.person('lead')
   await other.call('reviewException', { params: { ...params, exceptionId: exceptions[0]?.id ?? '' }, body: { reason: 'It was a drill.' } })

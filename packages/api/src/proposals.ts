@@ -38,7 +38,7 @@ export const proposalRoutes = {
       sha256: z
         .string()
         .regex(/^[0-9a-f]{64}$/, 'must be the sha256 of the proposal')
-        .describe('`sha256` of the proposal that was read'),
+        .meta({ description: '`sha256` of the proposal that was read', examples: ['0'.repeat(64)] }),
     }),
     reply: Incident,
   }),
