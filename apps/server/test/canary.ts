@@ -126,6 +126,8 @@ export async function fillRestricted(world: World): Promise<Canaries> {
   const findings = [{ kind: 'manual-error' as const, description: canary }]
   review = await lead.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: canary, findings } })
   review = await lead.call('addFollowUp', { params: { id: review.id }, body: { title: canary, ownerId: second.id, dueOn: '2026-12-01' } })
+  const lower = { ...(await version()), kind: 'lower-class', class: 'security-incident', reason: canary } as const
+  const { proposals } = await lead.call('propose', { params, body: lower })
   await lead.call.raw('exportIncident', { params })
   await world.settle()
   incident = await lead.call('incident', { params })
@@ -144,7 +146,12 @@ export async function fillRestricted(world: World): Promise<Canaries> {
     ...{ silences: silence.id, rules: exception.id, 'dead-letters': deadLetter },
     ...{ incidents: incident.id, alerts: report.id, pages: page.id, 'report-files': files[0]?.id ?? '' },
     ...{ tasks: incident.tasks[0]?.id ?? '', notes: incident.notes[0]?.id ?? '', obligations: obligationId },
-    ...{ notices: (await obligation()).notices[0]?.id ?? '', reviews: review.id, 'follow-ups': review.followUps[0]?.id ?? '' },
+    ...{
+      notices: (await obligation()).notices[0]?.id ?? '',
+      reviews: review.id,
+      proposals: proposals[0]?.id ?? '',
+      'follow-ups': review.followUps[0]?.id ?? '',
+    },
   }
   const all = [...Object.values(ids), alert.id, restricted.id, match, ...inIt.map(one => one.id), ...pages.map(one => one.id), ...rows.map(one => one.id)]
   const insiders = [lead.email, second.email, 'security@globex.test']

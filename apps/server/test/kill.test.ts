@@ -338,14 +338,14 @@ async function walk(
     ['eradicateIncident', 'eradicated'],
   ] as const)
     await insist(
-      async () => done(ada(command, { params, body: { version: (await read()).version, reason: 'Done.' } })),
+      async () => done(ben(command, { params, body: { version: (await read()).version, reason: 'Done.' } })),
       is(incident => incident.status === status),
     )
   const monitorUntil = new Date(victim.now).toISOString().slice(0, 10)
   await insist(
     async () =>
       done(
-        ada('recoverIncident', {
+        ben('recoverIncident', {
           params,
           body: {
             version: (await read()).version,
@@ -359,7 +359,7 @@ async function walk(
     is(incident => incident.status === 'recovered'),
   )
   await insist(
-    async () => done(ben('verifyRecovery', { params, body: { version: (await read()).version, reason: 'Two scans found nothing.' } })),
+    async () => done(ada('verifyRecovery', { params, body: { version: (await read()).version, reason: 'Two scans found nothing.' } })),
     is(incident => incident.recoveryVerified !== null),
   )
   const review = () => ask(async () => (await ada('review', { params })).review)
@@ -384,7 +384,7 @@ async function walk(
   )
   await victim.advance(day)
   await insist(
-    async () => done(ben('closeIncident', { params, body: { version: (await read()).version, reason: 'Over.' } })),
+    async () => done(ada('closeIncident', { params, body: { version: (await read()).version, reason: 'Over.' } })),
     is(incident => incident.status === 'closed'),
   )
   return { title, incidentId: opened, alertId }

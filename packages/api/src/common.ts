@@ -29,7 +29,10 @@ const unspaced = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script
 const saysSomething = (text: string): boolean =>
   (text.match(/[\p{L}\p{N}][\p{L}\p{N}\p{M}._:/-]*/gu) ?? []).length >= 3 || (text.match(unspaced) ?? []).length >= 6
 /** A text that others are to rely on: "x" and "n/a" say nothing. @param example follows "such as" */
-export const Statement = (max: number, example: string) => Text(max).refine(saysSomething, `must say it in three words or more, such as "${example}"`)
+export const Statement = (max: number, example: string) =>
+  Text(max)
+    .refine(saysSomething, `must say it in three words or more, such as "${example}"`)
+    .meta({ examples: [example] })
 export const Email = z
   .email('must be an email address')
   .max(254)

@@ -1,19 +1,19 @@
 import { z } from 'zod'
 import { Id, IdParams, Text, Version } from './common.ts'
-import { Incident, IncidentClass, SeverityCriteria } from './incidents.ts'
+import { Incident, IncidentClass, proposalKinds, SeverityCriteria } from './incidents.ts'
 import { atLeast, route } from './route.ts'
 
 const Reason = Text(8_000).describe('Reason; kept in the audit log')
-const proposal = { version: Version, reason: Reason }
 const ProposalParams = z.object({ id: Id, proposalId: Id })
 
 /** What is proposed of a declared incident. */
-const ProposalInput = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('stand-down'), ...proposal }),
-  z.object({ kind: z.literal('close'), ...proposal }),
-  z.object({ kind: z.literal('lower-class'), class: IncidentClass, ...proposal }),
-  z.object({ kind: z.literal('lower-severity'), criteria: SeverityCriteria, ...proposal }),
-])
+const ProposalInput = z.object({
+  version: Version,
+  kind: z.enum(proposalKinds),
+  class: IncidentClass.optional().describe('The class that it would have; of `lower-class` alone'),
+  criteria: SeverityCriteria.optional().describe('What the severity would follow from; of `lower-severity` alone'),
+  reason: Reason,
+})
 export type ProposalInput = z.output<typeof ProposalInput>
 
 /** What takes a second person: one proposes it, another one approves exactly that. */
@@ -38,7 +38,7 @@ export const proposalRoutes = {
       sha256: z
         .string()
         .regex(/^[0-9a-f]{64}$/, 'must be the sha256 of the proposal')
-        .describe('`sha256` of the proposal that was read'),
+        .meta({ description: '`sha256` of the proposal that was read', examples: ['0'.repeat(64)] }),
     }),
     reply: Incident,
   }),

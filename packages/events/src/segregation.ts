@@ -7,7 +7,7 @@ const Policy = z.strictObject({ version: Count, declareLower: Mode, containClose
 const Pair = z.enum(['declare-lower', 'recover-verify'])
 /** What one person did both of. */
 const both = {
-  'declare-lower': 'declared the incident and approved that it is lowered',
+  'declare-lower': 'declared the incident and approved that it is lowered or stood down',
   'recover-verify': 'recovered the incident and verified the recovery',
 } as const
 

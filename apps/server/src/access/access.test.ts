@@ -119,7 +119,8 @@ type JsonSchema = Record<string, unknown> & { readonly $defs?: Record<string, Js
 
 /** A value that a schema of a body takes. */
 function sample(schema: JsonSchema, defs = schema.$defs ?? {}): unknown {
-  const { $ref, anyOf = schema.oneOf, type, properties, required, items, minItems, format, minimum } = schema
+  const { $ref, anyOf = schema.oneOf, type, properties, required, items, minItems, format, minimum, examples } = schema
+  if (examples) return (examples as unknown[])[0]
   if (schema.enum) return (schema.enum as unknown[])[0]
   if ('const' in schema) return schema.const
   if (typeof $ref === 'string') return sample(defs[$ref.split('/').at(-1) ?? ''] ?? {}, defs)

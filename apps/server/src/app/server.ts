@@ -169,7 +169,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
       undo.push(() => certificate.stop())
       health.add('TLS certificate', async () => certificate.health())
     }
-    const http = await openHttp(config, log, metrics, drain, certificate)
+    const http = await openHttp({ config, log, metrics, drain, clock }, certificate)
     const detection = new Detection(context)
     const idempotency = new Idempotency(secrets)
     registerPurge(jobs)

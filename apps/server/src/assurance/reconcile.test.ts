@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { tocsin } from '../../../../packages/cli/test/tocsin.ts'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
-import { incidentFacts, incidents, notes, tasks } from '../incidents/tables.ts'
+import { incidentFacts, incidents, notes, proposals, tasks } from '../incidents/tables.ts'
 import { record } from '../journal/index.ts'
 import { holdSnapshot } from '../kernel/database.ts'
 import { notices, obligations } from '../notices/tables.ts'
@@ -62,6 +62,8 @@ async function lived(world: World) {
   const [later] = await lead.call('correctFact', { params: { id, factId: aware?.id ?? '' }, body: correction })
   await other.call('approveFact', { params: { id, factId: later?.id ?? '' } })
   await other.call('declareIncident', await versioned({ reason }))
+  const { proposals } = await lead.call('propose', await versioned({ kind: 'lower-class' as const, class: 'security-incident' as const, reason }))
+  await other.call('rejectProposal', { params: { id, proposalId: proposals[0]?.id ?? '' }, body: { reason } })
   await lead.call('addNote', { params, body: { markdown: 'A note.' } })
   const { tasks: added } = await lead.call('addTask', { params, body: { title: 'Cut it off', isBusinessImpacting: true, dueOn: '2026-11-24' } })
   const task = { id, taskId: added[0]?.id ?? '' }
@@ -132,6 +134,9 @@ const special: Readonly<Record<string, SQL>> = {
   'fact.kind': sql`'contained'`,
   'fact.state': sql`'rejected'`,
   'obligation.promisedById': sql`gen_random_uuid()`,
+  'proposal.kind': sql`'stand-down'`,
+  'proposal.state': sql`'void'`,
+  'proposal.change': sql`jsonb_set(change, '{from,status}', '"contained"')`,
   'review.state': sql`'draft'`,
   'review.findings': sql`'[]'`,
   'follow-up.state': sql`'done'`,
@@ -144,6 +149,7 @@ const tables = {
   note: notes,
   obligation: obligations,
   notice: notices,
+  proposal: proposals,
   review: reviews,
   'follow-up': followUps,
 }

@@ -63,6 +63,11 @@ describe('lowering the class or severity of a declared incident', () => {
     expect(await classify('customer-reportable'), 'raised directly').toMatchObject({ class: 'customer-reportable' })
     const propose = async (criteria: SeverityCriteria) =>
       lead.call('propose', { params, body: { version: await version(), kind: 'lower-severity', criteria, reason: 'One test machine.' } })
+    const odd = { version: await version(), reason: 'x', criteria: mild } as const
+    await expect(lead.call('propose', { params, body: { ...odd, kind: 'stand-down' } })).rejects.toMatchObject(refusal('invalid', 'criteria'))
+    await expect(lead.call('propose', { params, body: { version: odd.version, reason: 'x', kind: 'lower-class' } })).rejects.toMatchObject(
+      refusal('invalid', 'class'),
+    )
     await expect(propose({ ...severe, region: 'global' })).rejects.toMatchObject(refusal('invalid', 'criteria'))
     await propose(mild)
     expect(await decide(other)).toMatchObject({ severity: 'SEV4', severityCriteria: mild })

@@ -72,6 +72,11 @@ export async function propose(tx: Tx, context: AppContext, caller: Caller, incid
 
 /** What an incident would be, where that is less than it is: anything else needs no second person. */
 function changeOf(caller: Caller, incident: IncidentRow, input: ProposalInput): ProposedChange['to'] {
+  for (const [kind, field] of [
+    ['lower-class', 'class'],
+    ['lower-severity', 'criteria'],
+  ] as const)
+    if (input.kind !== kind && input[field] !== undefined) throw invalid(field, `must be omitted unless kind is ${kind}`)
   switch (input.kind) {
     case 'stand-down':
       assertMayLead(caller, incident, 'propose to stand it down')
@@ -80,11 +85,13 @@ function changeOf(caller: Caller, incident: IncidentRow, input: ProposalInput): 
       assertMayLead(caller, incident, 'propose to close it')
       return {}
     case 'lower-class':
+      if (input.class === undefined) throw invalid('class', 'is required to lower the class')
       if (input.class === 'suspected' || input.class === 'not-an-incident')
         throw invalid('class', 'must be a confirmed class. If the incident was declared in error, propose to stand it down')
       if (!isLowerClass(incident.class, input.class)) throw invalid('class', 'must be lower than the class of the incident. Set this one directly')
       return { class: input.class }
     case 'lower-severity': {
+      if (input.criteria === undefined) throw invalid('criteria', 'is required to lower the severity')
       const { severity } = assessSeverity(input.criteria)
       if (!isLowerSeverity(incident.severity, severity))
         throw invalid('criteria', `must result in a lower severity than ${incident.severity}: they result in ${severity}. Assess it directly`)

@@ -102,7 +102,7 @@ describe('segregation of duties', () => {
     await reviewed.propose(other, { kind: 'lower-class', class: 'security-incident' })
     expect(await reviewed.approve(lead)).toMatchObject({
       class: 'security-incident',
-      exceptions: [{ sentence: 'Ada declared the incident and approved that it is lowered' }],
+      exceptions: [{ sentence: 'Ada declared the incident and approved that it is lowered or stood down' }],
     })
 
     await administrator.call('setSegregationPolicy', { body: blocked })

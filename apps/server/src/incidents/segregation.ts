@@ -40,9 +40,9 @@ const types = [
 
 /** What the entries of an incident say of who did what. */
 interface Acts {
-  readonly declaredBy: readonly Actor[]
-  readonly containedBy: readonly Actor[]
-  /** Who recovered it last; undefined where nobody did. */
+  readonly declaredBy: Actor | undefined
+  /** Who contained it last: with two people who contained it, there would be nobody else to close it. */
+  readonly containedBy: Actor | undefined
   readonly recoveredBy: Actor | undefined
   /** The verification of that recovery. */
   readonly verified: EntryOf<'incident.recovery-verified'> | undefined
@@ -52,12 +52,11 @@ interface Acts {
 /** Pure: the audit log is the record of who did what. */
 export function actsOf(entries: readonly Entry[]): Acts {
   const of = <Type extends (typeof types)[number]>(type: Type) => entries.filter((entry): entry is EntryOf<Type> => entry.fault === null && entry.type === type)
-  const actors = (type: 'incident.declared' | 'incident.contained') => of(type).map(({ actor }) => actor)
   const recovered = entries.findLastIndex(({ type }) => type === 'incident.recovered')
   const reviews = of('segregation.reviewed')
   return {
-    declaredBy: actors('incident.declared'),
-    containedBy: actors('incident.contained'),
+    declaredBy: of('incident.declared').at(-1)?.actor,
+    containedBy: of('incident.contained').at(-1)?.actor,
     recoveredBy: entries[recovered]?.actor,
     verified: of('incident.recovery-verified').find(entry => entries.indexOf(entry) > recovered),
     exceptions: of('segregation.exception').map(entry => ({ entry, review: reviews.find(({ data }) => data.exceptionId === entry.id) })),
@@ -91,7 +90,8 @@ export async function unseenActs(reader: Reader, incident: IncidentRow): Promise
   ]
 }
 
-const isOneOfActors = async (tx: Tx, caller: Caller, actors: readonly Actor[]) => isOneOf(tx, caller, await peopleBehind(tx, actors))
+/** True where the caller did an act, by whatever account. */
+const did = async (tx: Tx, caller: Caller, actor: Actor | undefined) => actor !== undefined && isOneOf(tx, caller, await peopleBehind(tx, [actor]))
 
 const reportable: readonly IncidentRow['class'][] = ['customer-reportable', 'privacy-breach']
 
@@ -110,7 +110,7 @@ export async function assertMayCloseAlone(tx: Tx, caller: Caller, incident: Inci
   if (incident.declaredAt === null || incident.stoodDownAt !== null) return
   const mode = await closingMode(tx, incident)
   if (mode === 'off' || (mode === 'review' && isApproved)) return
-  if (!(await isOneOfActors(tx, caller, (await readActs(tx, incident.id)).containedBy))) return
+  if (!(await did(tx, caller, (await readActs(tx, incident.id)).containedBy))) return
   throw forbidden(
     mode === 'block'
       ? 'You contained this incident, so somebody else must close it.'
@@ -124,7 +124,7 @@ export async function assertMayCloseAlone(tx: Tx, caller: Caller, incident: Inci
  */
 export async function separateLowering(tx: Tx, caller: Caller, incident: IncidentRow): Promise<void> {
   const mode = (await readPolicy(tx)).declareLower
-  if (mode === 'off' || !(await isOneOfActors(tx, caller, (await readActs(tx, incident.id)).declaredBy))) return
+  if (mode === 'off' || !(await did(tx, caller, (await readActs(tx, incident.id)).declaredBy))) return
   if (mode === 'block') throw forbidden('You declared this incident, so somebody else must approve that it is lowered or stood down.')
   await recordException(tx, caller, incident, 'declare-lower')
 }
@@ -145,7 +145,7 @@ export async function verifyRecovery(tx: Tx, context: AppContext, caller: Caller
   const { recoveredBy, verified } = await readActs(tx, id)
   if (verified !== undefined) throw conflict(`${verified.actor.name} has verified this recovery.`)
   const mode = (await readPolicy(tx)).recoverVerify
-  if (mode !== 'off' && recoveredBy !== undefined && (await isOneOfActors(tx, caller, [recoveredBy]))) {
+  if (mode !== 'off' && (await did(tx, caller, recoveredBy))) {
     if (mode === 'block') throw forbidden('You recovered this incident, so somebody else must verify the recovery.')
     await recordException(tx, caller, incident, 'recover-verify')
   }

@@ -123,8 +123,11 @@ test('saving teams, services, customers, schedules, policies and people as they 
     await admin.call('saveTeam', { body: { id, version, name, kind, memberIds: members.map(member => member.id).toReversed() } })
     const { securityTeam, engineeringTeam, isDemo: _, ...facts } = service
     await admin.call('saveService', { body: { ...facts, securityTeamId: securityTeam.id, engineeringTeamId: engineeringTeam.id } })
-    const { services, isDemo: __, ...terms } = kept
-    await admin.call('saveCustomer', { body: { ...terms, serviceIds: services.map(each => each.id) } })
+    const { services, isDemo: __, noticeTerm, ...terms } = kept
+    const { calendar, ...term } = noticeTerm
+    await admin.call('saveCustomer', {
+      body: { ...terms, noticeTerm: { ...term, calendarId: calendar?.id ?? null }, serviceIds: services.map(each => each.id) },
+    })
     const { teamId: ___, ...saved } = policy
     await admin.call('savePolicy', { params: { id }, body: saved })
     await admin.call('saveSchedule', { params: { id }, body: schedule })

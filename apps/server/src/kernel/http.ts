@@ -10,6 +10,7 @@ import { maxBodyBytes, type ProblemKind, problemKinds, type Route, type RouteInp
 import { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { boundBytesInFlight, dropRest } from './bytes-in-flight.ts'
 import type { CallOrigin } from './call-origin.ts'
+import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { constraintProblem } from './constraints.ts'
 import { type Database, isUnavailable, type Reader, type Tx, transactionRetried } from './database.ts'
@@ -138,7 +139,10 @@ export interface HttpServices<Caller> {
  * The HTTP server with everything that guards it, and no routes yet.
  * @param certificate that it is served over TLS with
  */
-export async function openHttp(config: Config, log: Log, metrics: Metrics, drain: Drain, certificate?: ServerCertificate): Promise<FastifyInstance> {
+export async function openHttp(
+  { config, log, metrics, drain, clock }: { config: Config; log: Log; metrics: Metrics; drain: Drain; clock: Clock },
+  certificate?: ServerCertificate,
+): Promise<FastifyInstance> {
   const http = fastify({
     ...(certificate ? { serverFactory: (handler: RequestListener) => openHttps(certificate, handler) } : {}),
     // Of the addresses in X-Forwarded-For, the right-most one that is no proxy of ours counts: what is left of it, anybody can have written.
@@ -206,6 +210,8 @@ export async function openHttp(config: Config, log: Log, metrics: Metrics, drain
   })
   http.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
+    // The time that deadlines go by: pages show theirs by it.
+    reply.header('date', new Date(clock.now()).toUTCString())
     const { traceparent } = request.headers
     if (typeof traceparent === 'string' && traceContext.test(traceparent)) reply.header('traceparent', traceparent)
   })
