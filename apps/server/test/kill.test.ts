@@ -345,7 +345,7 @@ async function walk(
   await insist(
     async () =>
       done(
-        ben('recoverIncident', {
+        ada('recoverIncident', {
           params,
           body: {
             version: (await read()).version,
@@ -359,7 +359,7 @@ async function walk(
     is(incident => incident.status === 'recovered'),
   )
   await insist(
-    async () => done(ada('verifyRecovery', { params, body: { version: (await read()).version, reason: 'Two scans found nothing.' } })),
+    async () => done(ben('verifyRecovery', { params, body: { version: (await read()).version, reason: 'Two scans found nothing.' } })),
     is(incident => incident.recoveryVerified !== null),
   )
   const review = () => ask(async () => (await ada('review', { params })).review)

@@ -189,6 +189,11 @@ export async function walk(world: World, browser: Browser, look: Look): Promise<
   await look(page, 'incident-recover')
   await dialogButton(page, 'Mark recovered')
   await page.getByRole('dialog').waitFor({ state: 'hidden' })
+  await press(leader.page, 'Verify recovery…')
+  await fill(leader.page, 'What was checked', 'Both scans were repeated.')
+  await look(leader.page, 'incident-verify')
+  await dialogButton(leader.page, 'Verify recovery')
+  await leader.page.getByRole('dialog').waitFor({ state: 'hidden' })
 
   // The watch passes.
   await world.advance({ days: 15 })
