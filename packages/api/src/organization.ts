@@ -3,6 +3,7 @@ import { Day, Email, Line, Severity } from './common.ts'
 import { atLeast, roles, route } from './route.ts'
 import { RestrictionShape, ScheduleShape, TimeZone, Urgency, ZonedHours } from './schedules.ts'
 
+/** The name of something that is there, or stands elsewhere in the file; what gets a name here gets one no longer than anywhere else. */
 const Name = Line()
 const Position = z.number().int().min(0).max(9)
 
@@ -23,7 +24,7 @@ export type TargetShape = z.output<typeof TargetShape>
 export const PolicyShape = z
   .strictObject({
     team: Name,
-    name: Name,
+    name: Line(80),
     levels: z
       .array(
         z.strictObject({
@@ -45,14 +46,14 @@ export const PolicyShape = z
 /** A team: its people, coverage requirements and escalation. What a file does not name stays unchanged. */
 export const TeamShape = z
   .strictObject({
-    name: Name,
+    name: Line(80),
     kind: z.enum(['security', 'engineering']).optional(),
     members: z.array(Email).max(500).optional(),
     timeZone: TimeZone.optional().describe('Time zone of the tier hours'),
     tiers: z
       .array(
         z.strictObject({
-          name: Name,
+          name: Line(40),
           schedule: Name,
           position: Position.optional().describe('Position in the rotation of the schedule: 0 is who is on call, 1 who comes next'),
           hours: z.array(RestrictionShape).max(50).optional().describe('Hours to cover; always if empty'),
