@@ -8,12 +8,18 @@ export const erasureKinds = ['reporter', 'note', 'incident'] as const
 
 const Reason = Text(1_000).describe('Why, without the data that is erased: it is kept in the audit log')
 
-/** What is to be erased: the email address that a reporter gave, or the ID of a note or an incident. */
-export const ErasureInput = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('reporter'), email: Email, reason: Reason }),
-  z.object({ kind: z.literal('note'), noteId: Id, reason: Reason }),
-  z.object({ kind: z.literal('incident'), incidentId: Id, reason: Reason }),
-])
+/** What is to be erased. */
+export const ErasureInput = z
+  .object({
+    kind: z.enum(erasureKinds),
+    target: z.string().trim().toLowerCase().max(254).describe('The email address that a reporter gave, or the ID of the note or incident'),
+    reason: Reason,
+  })
+  .superRefine(({ kind, target }, context) => {
+    const isRight = (kind === 'reporter' ? Email : Id).safeParse(target).success
+    const what = { reporter: 'email address of a reporter', note: 'ID of a note', incident: 'ID of an incident' }[kind]
+    if (!isRight) context.addIssue({ code: 'custom', path: ['target'], message: `must be the ${what}` })
+  })
 export type ErasureInput = z.input<typeof ErasureInput>
 
 export const ErasureRequest = z

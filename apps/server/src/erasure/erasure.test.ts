@@ -43,8 +43,9 @@ describe('the erasure of personal data', () => {
     const noteId = notes[0]?.id ?? ''
     await lead.call('changeNote', { params: { id: incident.id, noteId }, body: { version: 1, markdown: `${secret}, twice` } })
     expect(verifyExport(await exported(first))).toMatchObject({ problems: [], erased: 0 })
-    const body = { kind: 'note', noteId, reason: 'Asked for by the person' } as const
+    const body = { kind: 'note', target: noteId, reason: 'Asked for by the person' } as const
     await expect(lead.call('requestErasure', { body })).rejects.toMatchObject(refusal('forbidden'))
+    await expect(first.call('requestErasure', { body: { ...body, target: 'ada' } })).rejects.toMatchObject(refusal('invalid', 'target'))
     const mistaken = await first.call('requestErasure', { body })
     expect(await second.call('withdrawErasure', { params: { id: mistaken.id }, body: { reason: 'Not this one' } })).toMatchObject({
       state: 'withdrawn',
@@ -111,8 +112,8 @@ describe('the erasure of personal data', () => {
         data: { number: 1, title, severity: 'high', source: 'x', kind: 'report', serviceId: null, rule: null },
       }),
     )
-    const body = { kind: 'reporter', email: 'ADA@lovelace.example', reason: 'Asked for by the reporter' } as const
-    await expect(first.call('requestErasure', { body: { ...body, email: 'nobody@lovelace.example' } })).rejects.toMatchObject(refusal('not-found'))
+    const body = { kind: 'reporter', target: 'ADA@lovelace.example', reason: 'Asked for by the reporter' } as const
+    await expect(first.call('requestErasure', { body: { ...body, target: 'nobody@lovelace.example' } })).rejects.toMatchObject(refusal('not-found'))
     const { id } = await first.call('requestErasure', { body })
     const done = await second.call('approveErasure', { params: { id } })
     expect(done).toMatchObject({ records: 2, fields: 3, target: null })

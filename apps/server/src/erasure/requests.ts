@@ -48,15 +48,10 @@ async function readErasure(tx: Tx, caller: Caller, id: string): Promise<ErasureR
   return view(found, caller)
 }
 
-function targetOf(input: Input): string {
-  return input.kind === 'reporter' ? input.email : input.kind === 'note' ? input.noteId : input.incidentId
-}
-
 /** Requests an erasure, which another administrator approves. What is to be erased must be there, so that nobody approves a mistake. */
 export async function requestErasure(tx: Tx, context: AppContext, caller: Caller, input: Input): Promise<ErasureRequest> {
   assertPerson(caller, 'This must be done')
-  const { kind, reason } = input
-  const target = targetOf(input)
+  const { kind, target, reason } = input
   const { ids, within } = await context.erasables.of(kind).find(tx, target, caller)
   const [open] = await tx.db
     .select({ id: erasures.id })

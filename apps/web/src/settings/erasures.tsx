@@ -39,14 +39,14 @@ export function Erasures() {
 function ReporterForm() {
   const { form, submit, isBusy } = useRouteForm(
     'requestErasure',
-    { email: '', reason: '' },
+    { target: '', reason: '' },
     { toBody: values => ({ kind: 'reporter', ...values }), done: 'Requested. Another administrator approves it.', onDone: () => form.reset() },
   )
   return (
     <form onSubmit={submit} noValidate>
       <Stack p="md" gap="sm">
         <FormProblem errors={form.errors} />
-        <TextInput label="Email address of a reporter" type="email" maw={420} {...form.getInputProps('email')} />
+        <TextInput label="Email address of a reporter" type="email" maw={420} {...form.getInputProps('target')} />
         <Textarea label="Reason" description="Without the data itself: kept in the audit log" autosize minRows={1} {...form.getInputProps('reason')} />
         <Group>
           <Button type="submit" variant="default" loading={isBusy}>
