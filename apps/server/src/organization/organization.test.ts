@@ -101,7 +101,9 @@ describe('applyOrganization', () => {
     await expect(apply(administrator, unknown)).rejects.toMatchObject(refusal('invalid', 'schedules.0.layers.0.participants.0'))
     const [[team], [policy]] = [file.teams, file.policies]
     const long = 'x'.repeat(81)
-    await expect(apply(administrator, { ...file, policies: [{ ...policy, name: long }] })).rejects.toMatchObject(refusal('invalid', 'organization.policies.0.name'))
+    await expect(apply(administrator, { ...file, policies: [{ ...policy, name: long }] })).rejects.toMatchObject(
+      refusal('invalid', 'organization.policies.0.name'),
+    )
     await expect(apply(administrator, { ...file, teams: [{ ...team, name: long }] })).rejects.toMatchObject(refusal('invalid', 'organization.teams.0.name'))
     const observed = { ...file, people: [ada, { ...ben, role: 'observer' as const }] }
     await expect(apply(administrator, observed)).rejects.toMatchObject(refusal('invalid', 'schedules.0.layers.participants'))
