@@ -343,8 +343,9 @@ test('on phones, one proposes to stand down and another approves it; it is reope
   const { primary, administrator, params } = await declared(world)
   const phone = { viewport: sizes.phone, colorScheme: 'light' } as const
   const fits = async (page: Page) => {
-    expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true)
-    expect(await seriousViolations(page)).toEqual([])
+    // What is just being shown may not be there whole yet.
+    await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true)
+    await expect.poll(() => seriousViolations(page)).toEqual([])
   }
   const proposer = await openPlace(world, browser, primary, `/incidents/${params.id}`, phone)
   await proposer.page.getByRole('button', { name: 'More' }).click()
