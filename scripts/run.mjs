@@ -129,6 +129,7 @@ async function check() {
     ['words', join(root, 'scripts', 'words.ts'), []],
     ['roles in the docs', join(root, 'scripts', 'roles.ts'), ['--check']],
     ['types of entries in the docs', join(root, 'scripts', 'events.ts'), ['--check']],
+    ['schema of files in the docs', join(root, 'scripts', 'organization-schema.ts'), ['--check']],
     ['regular expressions', join(root, 'scripts', 'regexes.ts'), []],
   ]
   let worst = 0
