@@ -114,6 +114,18 @@ export const Proposal = z
   .meta({ id: 'Proposal' })
 export type Proposal = z.output<typeof Proposal>
 
+/** A role that somebody is asked to take over. */
+export const Handover = z
+  .object({
+    role: IncidentRole,
+    to: Reference,
+    by: z.string().describe('Who asks'),
+    note: z.string().nullable().describe('The handover note, as Markdown; null without one, or where it was erased'),
+    requestedAt: At,
+  })
+  .meta({ id: 'Handover' })
+export type Handover = z.output<typeof Handover>
+
 export const IncidentSummary = z
   .object({
     id: Id,
@@ -142,6 +154,7 @@ export const Incident = IncidentSummary.extend({
   severityWhy: z.string().nullable().describe('The criteria that determined the severity, as text'),
   communications: Reference.nullable(),
   executive: Reference.nullable(),
+  handovers: z.array(Handover).describe('Roles that somebody is asked to take over and has not accepted'),
   codename: z.string().nullable().describe('What messages call the incident while it is restricted'),
   members: z.array(Reference).describe('Who can see the restricted incident in addition to its roles'),
   suspects: z.array(Reference).describe('Who can see nothing of the restricted incident, whatever their role'),
@@ -341,15 +354,6 @@ export const incidentRoutes = {
     access: atLeast('observer', 'incidents:read'),
     params: IdParams,
     reply: RollUp,
-  }),
-  assignRole: route({
-    method: 'PUT',
-    path: '/api/v1/incidents/{id}/roles/{role}',
-    summary: 'Assign or unassign an incident role',
-    access: atLeast('responder', 'incidents:write'),
-    params: z.object({ id: Id, role: IncidentRole }),
-    body: z.object({ version: Version, personId: Id.nullable() }),
-    reply: Incident,
   }),
   setMembers: route({
     method: 'PUT',

@@ -6,6 +6,7 @@ import { detectionRoutes } from './detection.ts'
 import { directoryRoutes } from './directory.ts'
 import { erasureRoutes } from './erasures.ts'
 import { factRoutes } from './facts.ts'
+import { incidentRoleRoutes } from './incident-roles.ts'
 import { incidentRoutes } from './incidents.ts'
 import { indicatorRoutes } from './indicators.ts'
 import { noticeRoutes } from './notices.ts'
@@ -32,6 +33,7 @@ export const routes = {
   ...alertRoutes,
   ...silenceRoutes,
   ...incidentRoutes,
+  ...incidentRoleRoutes,
   ...proposalRoutes,
   ...segregationRoutes,
   ...factRoutes,

@@ -117,6 +117,7 @@ const Altered = { record: z.strictObject({ kind: z.string(), id: Id }), field: z
 const alteredPart = ({ record, field }: { readonly record: { readonly kind: string }; readonly field: string | null }) =>
   field === null ? `A stored ${words(record.kind)}` : `The stored ${words(field)} of the ${words(record.kind)}`
 
+const Role = z.enum(['lead', 'owner', 'communications', 'executive'])
 const roleNames = { lead: 'incident lead', owner: 'service owner', communications: 'communications lead', executive: 'executive sponsor' } as const
 
 /** Incidents with what belongs to them: tasks, notes, the definitions of classes. */
@@ -171,7 +172,7 @@ export const incidentEvents = [
     subject: 'incident',
     within: 'incident',
     data: z.strictObject({
-      role: z.enum(['lead', 'owner', 'communications', 'executive']),
+      role: Role,
       personId: Id.nullable(),
       name: z.string().nullable(),
       /** `name`: the first entries had none. */
@@ -183,6 +184,28 @@ export const incidentEvents = [
       const taken = name === actor ? `Became ${roleNames[role]}` : `Assigned ${name} as ${roleNames[role]}`
       return name === null ? `Removed the ${roleNames[role]}${earlier}` : taken + earlier
     },
+  }),
+  event({
+    type: 'incident.handover-requested',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    /** `holder`: the name of who has the role until it is accepted; null where nobody has. `noteId`: the handover note. */
+    data: z.strictObject({ role: Role, person: Named, holder: z.string().nullable(), noteId: Id.nullable() }),
+    sentence: ({ actor, data: { role, person, holder } }) =>
+      `Asked ${person.name} to ${holder === null ? 'become' : 'take over as'} ${roleNames[role]}${holder === null || holder === actor ? '' : ` from ${holder}`}`,
+  }),
+  event({
+    type: 'incident.handover-ended',
+    version: 1,
+    subject: 'incident',
+    within: 'incident',
+    /** How a request ended that was not accepted. `left`: the account of the person was deactivated, or they may not have a role there any more. */
+    data: z.strictObject({ role: Role, person: Named, outcome: z.enum(['declined', 'withdrawn', 'left']), reason: z.string().nullable() }),
+    sentence: ({ actor, data: { role, person, outcome } }) =>
+      outcome === 'declined' && person.name === actor
+        ? `Declined to become ${roleNames[role]}`
+        : `Ended the request that ${person.name} become ${roleNames[role]}`,
   }),
   event({
     type: 'incident.members-set',

@@ -102,8 +102,15 @@ const acts: readonly Act[] = [
   },
   async ({ personIds }, chosen) => {
     const role = chosen.of(['lead', 'owner', 'communications', 'executive', 'executive'] as const)
-    const body = { version: await version(chosen), personId: chosen.of([null, ...personIds]) }
+    const body = { version: await version(chosen), personId: chosen.of([null, ...personIds]), ...chosen.of([{}, { note: chosen.text }]) }
     await chosen.call('assignRole', { params: { ...chosen.params, role }, body })
+  },
+  async (_, { call, params, of }) => {
+    const role = of(['lead', 'owner'] as const)
+    if (of([true, true, false])) return call('acceptRole', { params: { ...params, role } })
+    return of([true, false])
+      ? call('declineRole', { params: { ...params, role }, body: { reason } })
+      : call('withdrawHandover', { params: { ...params, role } })
   },
   async ({ personIds }, chosen) =>
     chosen.call('setMembers', { params: chosen.params, body: { version: await version(chosen), personIds: [chosen.of(personIds), chosen.of(personIds, 1)] } }),

@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
+import { giveRole } from '../../test/roles.ts'
 import { type Person, test } from '../../test/world.ts'
 
 async function opened(lead: Person) {
@@ -28,9 +29,8 @@ describe('the executive sponsor', () => {
     expect(await assign(lead, bob.id)).toMatchObject({ executive: { name: 'Bob' } })
     await expect(assign(bob, null), 'nor removed by others').rejects.toMatchObject(refusal('forbidden'))
     // Whoever leads the incident is a lead there, whatever their role.
-    const incident = await lead.call('incident', { params: { id } })
     const carol = await world.person('responder', 'Carol')
-    await lead.call('assignRole', { params: { id, role: 'lead' }, body: { version: incident.version, personId: carol.id } })
+    await giveRole(lead, id, 'lead', carol)
     expect(await assign(carol, alice.id)).toMatchObject({ executive: { name: 'Alice' } })
     const { items } = await administrator.call('journal', { query: { type: 'person.changed' } })
     expect(items[0]).toMatchObject({ sentence: 'Changed Bob: marked as an executive', subject: { id: bob.id } })

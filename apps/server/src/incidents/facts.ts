@@ -1,33 +1,22 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { DataTouched, IncidentClass, IncidentRole, Responsibility, SeverityCriteria } from '@tocsin/api'
+import type { DataTouched, IncidentClass, Responsibility, SeverityCriteria } from '@tocsin/api'
 import { and, asc, eq, ne } from 'drizzle-orm'
 import type { z } from 'zod'
-import { type AppContext, assertPeople, assertPerson, type Caller, findPerson, people } from '../access/index.ts'
+import { type AppContext, assertPeople, type Caller, people } from '../access/index.ts'
 import { type Actor, markRecords, record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { withdrawAnswers } from '../kernel/idempotency.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
-import { assertSecondPerson } from '../notify/index.ts'
 import { endRota, redactPages } from '../paging/index.ts'
 import { definitionOf } from './classes.ts'
 import { newCodename } from './codenames.ts'
-import {
-  assertMayLead,
-  assertMayRestrict,
-  assertNoSuspects,
-  assertVersion,
-  type IncidentRow,
-  lockOpenIncident,
-  namesOf,
-  roleColumns,
-  saveIncident,
-} from './incident.ts'
+import { assertMayLead, assertMayRestrict, assertNoSuspects, assertVersion, type IncidentRow, lockOpenIncident, namesOf, saveIncident } from './incident.ts'
 import { isLowerClass, isLowerSeverity } from './lifecycle.ts'
 import { cancelEmergencyAccess, suspectsOf } from './need-to-know.ts'
 import { besidesLead, watchForLead } from './scope.ts'
 import { assessSeverity, criteriaVersion } from './severity.ts'
-import { incidentMembers, incidents } from './tables.ts'
+import { incidentMembers } from './tables.ts'
 import type { DeclarationEffects } from './transitions.ts'
 
 const words = (name: string) => name.replaceAll('-', ' ')
@@ -210,61 +199,6 @@ export async function setClass(
     data: { from: incident.class, class: input.class, reason: input.reason, definition: await definitionOf(tx, input.class) },
   })
   await effects.follow(tx, saved)
-}
-
-/** Gives one of the roles of an incident to a person, or to nobody. */
-export async function assignRole(
-  tx: Tx,
-  context: AppContext,
-  caller: Caller,
-  id: string,
-  role: IncidentRole,
-  input: { version: number; personId: string | null },
-): Promise<void> {
-  const incident = await lockOpenIncident(tx, context, caller, id)
-  assertVersion(incident, input.version)
-  if (input.personId !== null) {
-    await assertPeople(tx, [input.personId], 'personId')
-    await assertNoSuspects(tx, context, id, [input.personId], 'personId')
-  }
-  if (role === 'executive') await assertMayAssignExecutive(tx, caller, incident, input.personId)
-  await takeRole(tx, context, caller.actor, incident, role, input.personId)
-}
-
-/** Who approves what costs the business is a lead's choice, of those whom an administrator has marked, and never of themselves. */
-async function assertMayAssignExecutive(tx: Tx, caller: Caller, incident: IncidentRow, personId: string | null): Promise<void> {
-  assertPerson(caller, 'The executive sponsor must be assigned')
-  assertMayLead(caller, incident, 'assign the executive sponsor')
-  const person = personId === null ? undefined : await findPerson(tx, personId)
-  if (person === undefined) return
-  await assertSecondPerson(tx, caller, [person.id], 'The executive sponsor must be assigned by somebody else.')
-  if (!person.isExecutive) throw invalid('personId', `must be somebody whom an administrator has marked as an executive. ${person.name} is not`)
-}
-
-async function takeRole(tx: Tx, context: AppContext, actor: Actor, incident: IncidentRow, role: IncidentRole, personId: string | null): Promise<void> {
-  if (incident[roleColumns[role]] === personId) return
-  const earlierId = incident[roleColumns[role]]
-  const names = await namesOf(tx, [personId, earlierId])
-  const nameOf = (id: string | null) => (id === null ? null : (names.get(id) ?? null))
-  const saved = await saveIncident(tx, incident, { [roleColumns[role]]: personId })
-  if (incident.isRestricted && earlierId !== null) await withdrawAnswers(tx)
-  await record(tx, {
-    actor,
-    type: 'incident.role-assigned',
-    subject: { kind: 'incident', id: incident.id },
-    within: incident.id,
-    data: { role, personId, name: nameOf(personId), before: { personId: earlierId, name: nameOf(earlierId) } },
-  })
-  if (role === 'lead' && incident.isRestricted) await watchForLead(tx, context, saved)
-}
-
-/** Who answers a team's page about an incident takes that side's role, if nobody has it yet. */
-export async function takeVacantRole(tx: Tx, context: AppContext, actor: Actor, id: string, role: 'lead' | 'owner', personId: string): Promise<void> {
-  const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, id)).for('update')
-  if (!incident || incident.status === 'closed' || incident[roleColumns[role]] !== null) return
-  // They may have been named a suspect since they answered.
-  if ((await context.visibility.suspectsOf(tx, [id])).get(id)?.has(personId)) return
-  await takeRole(tx, context, actor, incident, role, personId)
 }
 
 /** Who may see a restricted incident besides its roles. */

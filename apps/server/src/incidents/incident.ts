@@ -10,7 +10,7 @@ import { voidProposals } from './void-proposals.ts'
 export type IncidentRow = typeof incidents.$inferSelect
 
 /**
- * Who may see restricted incidents: those with a role in it and those named; service accounts to which that was granted. An administrator has to break the glass.
+ * Who may see restricted incidents: those with a role in it or asked to take one over, and those named; service accounts to which that was granted. An administrator has to break the glass.
  * Nobody who is suspected there, nor a service account that they made.
  */
 export function defineVisibility(context: AppContext): void {
@@ -27,7 +27,8 @@ function hasPart(viewer: Viewer): SQL {
   const person = sql`${personId}::uuid`
   // A role that nobody has is null, which is nobody's.
   return sql`(coalesce(${person} in (guarded.lead_id, guarded.owner_id, guarded.communications_id, guarded.executive_id), false)
-    or exists (select 1 from incident_members member where member.incident_id = guarded.id and member.person_id = ${person}))`
+    or exists (select 1 from incident_members member where member.incident_id = guarded.id and member.person_id = ${person})
+    or exists (select 1 from incident_handovers asked where asked.incident_id = guarded.id and asked.to_id = ${person}))`
 }
 
 /** @throws AppProblem forbidden for a service account that could not see what it makes restricted */
@@ -37,7 +38,7 @@ export function assertMayRestrict(caller: Caller, isRestricted: boolean | undefi
 }
 
 /** True for the lead of an incident, and for everybody with the role lead or above. */
-const mayLead = (caller: Caller, incident: Pick<IncidentRow, 'leadId'>): boolean =>
+export const mayLead = (caller: Caller, incident: Pick<IncidentRow, 'leadId'>): boolean =>
   includesRole(caller.role, 'lead') || (caller.actor.kind === 'person' && incident.leadId === caller.personId)
 
 /** @throws AppProblem forbidden unless the caller leads the incident or has the role lead or above; `what` begins the sentence */

@@ -1,14 +1,16 @@
-import { erasureRoutes, factRoutes, proposalRoutes, incidentRoutes as routes, segregationRoutes } from '@tocsin/api'
+import { erasureRoutes, factRoutes, proposalRoutes, incidentRoleRoutes as roleRoutes, incidentRoutes as routes, segregationRoutes } from '@tocsin/api'
 import { and, eq, or, sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
 import { services, teams } from '../directory/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
+import { topicOf } from '../paging/index.ts'
 import { setAffectedCustomers } from './affected-customers.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
 import { approveFact, correctFact, listFacts, readFacts, rejectFact, stateFact } from './dated-facts.ts'
 import { defineErasables } from './erase.ts'
-import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
+import { assessIncident, changeIncident, classifyIncident, setMembers } from './facts.ts'
+import { roleOfTopic } from './handovers.ts'
 import { defineVisibility } from './incident.ts'
 import { setLegalHold } from './legal-hold.ts'
 import { alertTypes, extendMonitoring, watchMonitored } from './monitoring.ts'
@@ -19,8 +21,9 @@ import { escalateAlert, moveAlert, openIncident } from './open.ts'
 import { makeParent, unlinkChild } from './parent.ts'
 import { approveProposal, propose, rejectProposal, withdrawProposal } from './proposals.ts'
 import { listIncidents, readIncident } from './read.ts'
+import { acceptRole, assignRole, declineRole, leaveRoles, takeAskedRole, takeVacantRole, withdrawHandover } from './roles.ts'
 import { rollUp } from './roll-up.ts'
-import { leaveLeads, setAffectedServices } from './scope.ts'
+import { setAffectedServices } from './scope.ts'
 import { readPolicy, reviewException, setPolicy, unseenActs, verifyRecovery } from './segregation.ts'
 import { incidentServices } from './tables.ts'
 import { remindOfTasks, scheduleTaskReminders, taskReminderJob } from './task-reminders.ts'
@@ -84,13 +87,16 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
   context.visibility.names('incident.child-unlinked', data => sql`select ${uuidIn(sql`(${data} ->> 'incidentId')`)}`)
   context.visibility.names('incident.unlinked-from-parent', data => sql`select ${uuidIn(sql`(${data} ->> 'parentId')`)}`)
   defineWorkload(context)
-  context.departures.add((tx, _actor, personId) => leaveLeads(tx, context, personId))
+  context.departures.add((tx, actor, personId) => leaveRoles(tx, context, actor, personId))
   context.jobs.register(emergencyAccessJob, { run: (tx, { incidentId, personId }) => endEmergencyAccess(tx, incidentId, personId) })
   context.readers.react('incidents', {
     'page.acknowledged': async (tx, entry) => {
       const { about, teamId, personId } = entry.data
       // A service account leads nothing, and its maker did not answer.
-      if (about.kind !== 'incident' || teamId === null || entry.actor.kind === 'key') return
+      if (about.kind !== 'incident' || entry.actor.kind === 'key') return
+      const asked = roleOfTopic(await topicOf(tx, entry.subject.id))
+      if (asked !== undefined) return takeAskedRole(tx, context, entry.actor, about.id, asked, personId)
+      if (teamId === null) return
       for (const role of await rolesOf(tx, about.id, teamId)) await takeVacantRole(tx, context, entry.actor, about.id, role, personId)
     },
   })
@@ -151,7 +157,15 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
       for (const id of [params.id, ...restrictedIds]) await recordRestrictedRead(tx, context, caller, id)
       return view
     }),
-    command(routes.assignRole, (tx, { caller, params, body }) => after(tx, caller, params.id, assignRole(tx, context, caller, params.id, params.role, body))),
+    command(roleRoutes.assignRole, (tx, { caller, params, body }) =>
+      after(tx, caller, params.id, assignRole(tx, context, caller, params.id, params.role, body)),
+    ),
+    command(roleRoutes.acceptRole, (tx, { caller, params }) => after(tx, caller, params.id, acceptRole(tx, context, caller, params.id, params.role))),
+    // Without a reply: whoever declines may not see a restricted incident any more.
+    command(roleRoutes.declineRole, (tx, { caller, params, body }) => declineRole(tx, context, caller, params.id, params.role, body.reason)),
+    command(roleRoutes.withdrawHandover, (tx, { caller, params }) =>
+      after(tx, caller, params.id, withdrawHandover(tx, context, caller, params.id, params.role)),
+    ),
     command(routes.setMembers, (tx, { caller, params, body }) => after(tx, caller, params.id, setMembers(tx, context, caller, params.id, body))),
     command(routes.setSuspects, (tx, { caller, params, body }) => after(tx, caller, params.id, setSuspects(tx, context, caller, params.id, body))),
     command(routes.pageIncident, (tx, { caller, params, body }) => after(tx, caller, params.id, pageIncident(tx, context, caller, params.id, body))),

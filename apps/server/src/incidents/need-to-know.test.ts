@@ -1,6 +1,7 @@
 import { createClient } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
+import { giveRole } from '../../test/roles.ts'
 import { linkIn, type Person, test, type World } from '../../test/world.ts'
 
 const secret = 'The payroll is copied'
@@ -96,12 +97,12 @@ describe('a restricted incident pages', () => {
     const { lead, service, security, engineering } = await billing(world)
     const [owner, administrator] = [await world.person('responder', 'Olga'), await world.person('administrator')]
     const { id } = await open(lead, [service.id])
-    const { params, version } = await at(lead, id)
-    await lead.call('assignRole', { params: { ...params, role: 'owner' }, body: { version, personId: owner.id } })
+    const { version } = await giveRole(lead, id, 'owner', owner)
+    const params = { id }
     const child = await lead.call('openIncident', { body: { title: 'Another', reason: 'Seen.' } })
     await world.settle()
     world.takeMails()
-    await lead.call('makeParent', { params, body: { version: version + 1, reason: 'One cause.', incidentIds: [child.id] } })
+    await lead.call('makeParent', { params, body: { version, reason: 'One cause.', incidentIds: [child.id] } })
     await world.settle()
     expect(pagesTo(world, lead, owner, administrator, ...security.members, ...engineering.members).map(mail => mail.to)).toEqual([lead.email])
     await world.advance({ minutes: 11 })
@@ -136,9 +137,9 @@ describe('a suspect', () => {
   test('has no part in it from then on, and can be given none', async ({ world }) => {
     const { lead, suspect, colleague } = await billing(world)
     const { id } = await open(lead)
-    let { params, version } = await at(lead, id)
-    await lead.call('assignRole', { params: { id, role: 'owner' }, body: { version, personId: suspect.id } })
-    await lead.call('setMembers', { params, body: { version: version + 1, personIds: [lead.id, suspect.id] } })
+    let { version } = await giveRole(lead, id, 'owner', suspect)
+    const params = { id }
+    await lead.call('setMembers', { params, body: { version, personIds: [lead.id, suspect.id] } })
     await lead.call('addTask', { params, body: { title: 'Read the logs', assigneeId: suspect.id } })
     expect(await suspect.call('incident', { params })).toMatchObject({ title: secret })
     await world.settle()
@@ -155,7 +156,7 @@ describe('a suspect', () => {
     await expect(lead.call('addTask', { params, body: { title: 'Read more', assigneeId: suspect.id } })).rejects.toMatchObject(refusal('invalid', 'assigneeId'))
     await world.settle()
     expect(world.takeMails().filter(mail => mail.to === suspect.email && mail.purpose !== 'on-call')).toEqual([])
-    await lead.call('assignRole', { params: { id, role: 'owner' }, body: { version, personId: colleague.id } })
+    expect(await giveRole(lead, id, 'owner', colleague)).toMatchObject({ owner: { id: colleague.id } })
   })
 
   test('is passed over by schedule, escalation and fallback; a page that they hold goes to the next, and their link leads nowhere', async ({ world }) => {
@@ -360,10 +361,9 @@ describe('restricting', () => {
     const administrator = await world.person('administrator')
     const owner = await world.person('responder', 'Olga')
     const { id } = await security.primary.call('openIncident', { body: { title: secret, reason: 'Seen.', serviceIds: [service.id] } })
-    let { params, version } = await at(lead, id)
-    await lead.call('assignRole', { params: { id, role: 'owner' }, body: { version, personId: owner.id } })
+    await giveRole(lead, id, 'owner', owner)
     const child = await lead.call('openIncident', { body: { title: 'Another', reason: 'Seen.' } })
-    ;({ params, version } = await at(lead, id))
+    let { params, version } = await at(lead, id)
     await lead.call('makeParent', { params, body: { version, reason: 'One cause.', incidentIds: [child.id] } })
     ;({ params, version } = await at(lead, id))
     await lead.call('changeIncident', { params, body: { version, isRestricted: true, codename: 'Amber Falcon', reason: 'It is one of us.' } })

@@ -10,6 +10,7 @@ import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
 import { takePagesFrom } from '../paging/index.ts'
+import { endHandovers } from './handovers.ts'
 import { assertMayLead, assertNoSuspects, assertVersion, type IncidentRow, lockOpenIncident, roleColumns, saveIncident } from './incident.ts'
 import { pageLead, pageNamed, pageTeamAbout, watchForLead } from './scope.ts'
 import { incidentMembers, incidentSuspects, incidents, tasks } from './tables.ts'
@@ -61,6 +62,7 @@ export async function setSuspects(
     ...{ actor: caller.actor, type: 'incident.suspects-set', subject: { kind: 'incident', id }, within: id },
     data: { suspects: await suspectsOf(tx, id), before: { suspects: before } },
   })
+  await endHandovers(tx, context, caller.actor, id, { outcome: 'left', toIds: added })
   const saved = await takeParts(tx, caller, incident, added)
   await takePagesFrom(tx, context, id, added)
   await watchForLead(tx, context, saved)

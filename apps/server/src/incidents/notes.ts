@@ -95,9 +95,15 @@ export async function listNotes(
 /** Writes a note. The journal holds its text, so that edits keep the original. */
 export async function addNote(tx: Tx, context: AppContext, caller: Caller, incidentId: string, markdown: string): Promise<void> {
   await lockOpenIncident(tx, context, caller, incidentId)
+  await insertNote(tx, caller, incidentId, markdown)
+}
+
+/** Writes a note of an incident that is locked. @returns its ID */
+export async function insertNote(tx: Tx, caller: Caller, incidentId: string, markdown: string): Promise<string> {
   const id = newId()
   await tx.db.insert(notes).values({ id, incidentId, authorId: caller.personId, markdown, createdAt: tx.now })
   await record(tx, { actor: caller.actor, type: 'note.written', subject: { kind: 'note', id }, within: incidentId, data: { markdown } })
+  return id
 }
 
 /** Edits a note of one's own. */

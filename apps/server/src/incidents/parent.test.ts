@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { giveRole } from '../../test/roles.ts'
 import { test } from '../../test/world.ts'
 
 test('a parent incident links alerts and incidents: their pages are resolved, one lead is paged once, and the others join', async ({ world }) => {
@@ -14,8 +15,7 @@ test('a parent incident links alerts and incidents: their pages are resolved, on
   const alert = await world.alert({ service: 'billing', title: 'Export in bulk' })
   first.primary.expectPage(/Export in bulk/)
   const leadOfPart = second.backup
-  const read = await first.primary.call('incident', { params: { id: part.id } })
-  await first.primary.call('assignRole', { params: { id: part.id, role: 'lead' }, body: { version: read.version, personId: leadOfPart.id } })
+  await giveRole(first.primary, part.id, 'lead', leadOfPart)
   await world.settle()
   world.takeMails()
 

@@ -8,6 +8,7 @@ import { changedSince } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
+import { handoversOf } from './handovers.ts'
 import { findIncident, type IncidentRow, type Names, namesOf, stateOf } from './incident.ts'
 import { blockers, destination, possibleTransitions } from './lifecycle.ts'
 import { alertedSince } from './monitoring.ts'
@@ -127,6 +128,7 @@ export async function readIncident(reader: Reader, context: AppContext, conditio
     severityWhy: incident.severityWhy,
     communications: reference(names, incident.communicationsId),
     executive: reference(names, incident.executiveId),
+    handovers: await handoversOf(reader, id),
     codename: incident.codename,
     legalHoldReason: incident.legalHoldReason,
     suspects: await suspectsOf(reader, id),

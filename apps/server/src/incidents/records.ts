@@ -2,7 +2,18 @@ import type { StoredRecord } from '@tocsin/events/fold'
 import { inArray } from 'drizzle-orm'
 import type { Reader } from '../kernel/database.ts'
 import type { IncidentRow } from './incident.ts'
-import { incidentCustomers, incidentFacts, incidentMembers, incidentServices, incidentSuspects, incidents, notes, proposals, tasks } from './tables.ts'
+import {
+  incidentCustomers,
+  incidentFacts,
+  incidentHandovers,
+  incidentMembers,
+  incidentServices,
+  incidentSuspects,
+  incidents,
+  notes,
+  proposals,
+  tasks,
+} from './tables.ts'
 
 export type TaskRow = typeof tasks.$inferSelect
 
@@ -25,7 +36,7 @@ export function factRecord({ id, incidentId: _, ...fields }: typeof incidentFact
 
 function incidentRecord(
   { id, version: _, ...row }: IncidentRow,
-  lists: { memberIds: string[]; suspectIds: string[]; services: object[]; customers: object[] },
+  lists: { memberIds: string[]; suspectIds: string[]; handovers: object[]; services: object[]; customers: object[] },
 ): StoredRecord {
   return { kind: 'incident', id, fields: { ...row, ...lists } }
 }
@@ -39,6 +50,7 @@ export async function incidentRecords(reader: Reader, ids: readonly string[]): P
   const customers = await db.select().from(incidentCustomers).where(inArray(incidentCustomers.incidentId, which))
   const members = await db.select().from(incidentMembers).where(inArray(incidentMembers.incidentId, which))
   const suspects = await db.select().from(incidentSuspects).where(inArray(incidentSuspects.incidentId, which))
+  const handovers = await db.select().from(incidentHandovers).where(inArray(incidentHandovers.incidentId, which)).orderBy(incidentHandovers.role)
   const taskRows = await db.select().from(tasks).where(inArray(tasks.incidentId, which))
   const factRows = await db.select().from(incidentFacts).where(inArray(incidentFacts.incidentId, which))
   const noteRows = await db.select().from(notes).where(inArray(notes.incidentId, which))
@@ -46,6 +58,7 @@ export async function incidentRecords(reader: Reader, ids: readonly string[]): P
   const servicesOf = Map.groupBy(services, ({ incidentId }) => incidentId)
   const customersOf = Map.groupBy(customers, ({ incidentId }) => incidentId)
   const suspectsOf = Map.groupBy(suspects, ({ incidentId }) => incidentId)
+  const handoversOf = Map.groupBy(handovers, ({ incidentId }) => incidentId)
   const membersOf = Map.groupBy(members, ({ incidentId }) => incidentId)
   return [
     ...rows.map(row => ({
@@ -53,6 +66,7 @@ export async function incidentRecords(reader: Reader, ids: readonly string[]): P
       ...incidentRecord(row, {
         memberIds: (membersOf.get(row.id) ?? []).map(({ personId }) => personId).sort(),
         suspectIds: (suspectsOf.get(row.id) ?? []).map(({ personId }) => personId).sort(),
+        handovers: (handoversOf.get(row.id) ?? []).map(({ role, toId, noteId, requestedAt }) => ({ role, toId, noteId, requestedAt })),
         services: byId(servicesOf.get(row.id)?.map(({ serviceId, basis }) => ({ id: serviceId, basis }))),
         customers: byId(customersOf.get(row.id)?.map(({ customerId, basis, foundAt }) => ({ id: customerId, basis, foundAt }))),
       }),

@@ -1,6 +1,7 @@
 import { createClient, type IncidentRole, incidentRoles } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
+import { giveRole } from '../../test/roles.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 
 const nobody = '01900000-0000-7000-8000-000000000000'
@@ -10,9 +11,9 @@ describe('a restricted incident is seen', () => {
     const opener = await world.person('lead')
     const { id } = await opener.call('openIncident', { body: { title: 'Insider', reason: 'Seen.', isRestricted: true } })
     const params = { id }
-    const assign = async (role: IncidentRole, person: Person | null) => {
+    const unassign = async (role: IncidentRole) => {
       const { version } = await opener.call('incident', { params })
-      await opener.call('assignRole', { params: { id, role }, body: { version, personId: person?.id ?? null } })
+      await opener.call('assignRole', { params: { id, role }, body: { version, personId: null } })
     }
     const listedFor = async (person: Person) => (await person.call('incidents', { query: { view: 'all' } })).items.map(incident => incident.id)
     for (const role of incidentRoles) {
@@ -20,10 +21,10 @@ describe('a restricted incident is seen', () => {
       const refused = () => expect(person.call('incident', { params }), role).rejects.toMatchObject(refusal('not-found'))
       await refused()
       expect(await listedFor(person), role).toEqual([])
-      await assign(role, person)
+      await giveRole(opener, id, role, person)
       expect(await person.call('incident', { params }), role).toMatchObject({ id })
       expect(await listedFor(person), role).toEqual([id])
-      await assign(role, null)
+      await unassign(role)
       await refused()
       expect(await listedFor(person), role).toEqual([])
     }
@@ -71,8 +72,6 @@ describe('the answer to an earlier request', () => {
     const [byMember, byLead, byRole] = [addTask(one), addTask(other), addTask(third)]
     const members = async (personIds: string[]) =>
       administrator.call('setMembers', { params: { id }, body: { version: await versionOf(administrator, id), personIds } })
-    const lead = async (personId: string | null) =>
-      administrator.call('assignRole', { params: { id, role: 'lead' }, body: { version: await versionOf(administrator, id), personId } })
     await members([administrator.id, one.id])
     const first = await byMember()
     expect(first).toEqual({ status: 201, text: expect.stringContaining('Insider') })
@@ -80,9 +79,9 @@ describe('the answer to an earlier request', () => {
     await members([administrator.id])
     expect(await byMember()).toEqual(withdrawn)
 
-    await lead(other.id)
+    await giveRole(administrator, id, 'lead', other)
     expect((await byLead()).status).toBe(201)
-    await lead(null)
+    await administrator.call('assignRole', { params: { id, role: 'lead' }, body: { version: await versionOf(administrator, id), personId: null } })
     expect(await byLead()).toEqual(withdrawn)
 
     await members([administrator.id, third.id])

@@ -1,4 +1,5 @@
-import { and, asc, eq, ne } from 'drizzle-orm'
+import type { Severity } from '@tocsin/api'
+import { asc, eq } from 'drizzle-orm'
 import { type AppContext, type Caller, findPerson } from '../access/index.ts'
 import { firstSecurityTeam, listServices, listTeams, services } from '../directory/index.ts'
 import { record, system } from '../journal/index.ts'
@@ -8,7 +9,7 @@ import { conflict, invalid } from '../kernel/problems.ts'
 import { restrictedName, restrictedSummary } from '../notify/index.ts'
 import { pagePeople, pageTeam, raiseNoTeam, resolvePagesAbout } from '../paging/index.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
-import { incidentServices, incidents } from './tables.ts'
+import { incidentServices } from './tables.ts'
 
 interface Listed {
   readonly id: string
@@ -114,16 +115,6 @@ async function pageByRota(tx: Tx, context: AppContext, incident: IncidentRow, te
   return pageTeam(tx, context, { ...page, teamId, severity: 'high' })
 }
 
-/** Somebody leaves who leads restricted incidents. */
-export async function leaveLeads(tx: Tx, context: AppContext, personId: string): Promise<void> {
-  const left = await tx.db
-    .select()
-    .from(incidents)
-    .where(and(eq(incidents.leadId, personId), eq(incidents.isRestricted, true), ne(incidents.status, 'closed')))
-    .orderBy(asc(incidents.number))
-  for (const incident of left) await watchForLead(tx, context, incident)
-}
-
 const noLeadTopic = 'no-lead'
 
 /** A restricted incident pages nobody by rota: while nobody who is still here leads it, the administrators are told by its number, so that one of them names a lead. */
@@ -142,39 +133,60 @@ export const besidesLead = ({ ownerId, communicationsId, executiveId }: Incident
   ...new Set([ownerId, communicationsId, executiveId].flatMap(id => id ?? [])),
 ]
 
-/** What the lead of an incident is paged about. */
-interface LeadPage {
+/** What somebody with a role in an incident is paged about. */
+interface RolePage {
   readonly topic: string
   /** The title without any detail, as in `Incident 7 (restricted): notification obligation due`. */
   readonly brief: string
   readonly title: string
   readonly summary: string
-  /** Somebody else who is paged first, as the executive sponsor. */
-  readonly personId?: string
+  readonly severity: Severity
+  /** Who is paged first; the team follows. */
+  readonly personId: string | null
 }
 
-/**
- * Pages the lead of an incident about one topic; the security team of its service follows when the lead does not answer.
- * For a restricted incident the page contains no details, and the others with a role there follow, then the administrators.
- */
-export async function pageLead(tx: Tx, context: AppContext, incident: IncidentRow, page: LeadPage): Promise<void> {
-  const about = {
-    ...pageOf(incident, { ...page, brief: `: ${page.brief}` }),
-    topic: page.topic,
-    firstPersonId: page.personId ?? incident.leadId,
-    severity: 'critical',
-  } as const
-  if (incident.isRestricted) {
-    return pagePeople(tx, context, { ...about, personIds: besidesLead(incident) })
-  }
+/** The team that answers for a role of an incident: of the first of its services, or else the first security team. */
+async function teamFor(tx: Tx, incident: IncidentRow, role: 'lead' | 'owner'): Promise<string | undefined> {
   const [service] = await tx.db
-    .select({ teamId: services.securityTeamId })
+    .select({ teamId: role === 'lead' ? services.securityTeamId : services.engineeringTeamId })
     .from(incidentServices)
     .innerJoin(services, eq(services.id, incidentServices.serviceId))
     .where(eq(incidentServices.incidentId, incident.id))
     .orderBy(asc(services.name))
     .limit(1)
-  const teamId = service?.teamId ?? (await firstSecurityTeam(tx))
+  return service?.teamId ?? firstSecurityTeam(tx)
+}
+
+/**
+ * Pages somebody about one topic of an incident; the team of its service that answers for the role follows when they do not answer.
+ * For a restricted incident the page contains no details, and the others with a role there follow, then the administrators.
+ */
+export async function pageForRole(tx: Tx, context: AppContext, incident: IncidentRow, role: 'lead' | 'owner', page: RolePage): Promise<void> {
+  const { topic, severity, personId: firstPersonId } = page
+  const about = { ...pageOf(incident, { ...page, brief: `: ${page.brief}` }), ...{ topic, severity, firstPersonId } }
+  if (incident.isRestricted) {
+    const others = [...new Set([incident.leadId ?? [], besidesLead(incident)].flat())].filter(id => id !== firstPersonId)
+    return pagePeople(tx, context, { ...about, personIds: others })
+  }
+  const teamId = await teamFor(tx, incident, role)
   if (teamId === undefined) return raiseNoTeam(tx, context)
   await pageTeam(tx, context, { ...about, teamId })
+}
+
+/** Pages the lead of an incident about one topic, or first somebody else who is named, as the executive sponsor. */
+export async function pageLead(
+  tx: Tx,
+  context: AppContext,
+  incident: IncidentRow,
+  page: Omit<RolePage, 'severity' | 'personId'> & { readonly personId?: string },
+): Promise<void> {
+  await pageForRole(tx, context, incident, 'lead', { ...page, severity: 'critical', personId: page.personId ?? incident.leadId })
+}
+
+/** Pages the team that answers for a role which nobody has. About a restricted incident nobody is paged by rota. */
+export async function pageForVacancy(tx: Tx, context: AppContext, incident: IncidentRow, role: 'lead' | 'owner', sentence: string): Promise<void> {
+  if (incident.isRestricted) return
+  const teamId = await teamFor(tx, incident, role)
+  if (teamId === undefined) return raiseNoTeam(tx, context)
+  await pageByRota(tx, context, incident, teamId, sentence)
 }

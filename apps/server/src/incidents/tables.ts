@@ -7,6 +7,7 @@ import {
   IncidentSeverity,
   IncidentStatus,
   incidentClasses,
+  incidentRoles,
   incidentSeverities,
   incidentStatuses,
   proposalKinds,
@@ -104,6 +105,28 @@ export const incidentMembers = table(
       .references(() => people.id),
   },
   self => [primaryKey({ columns: [self.incidentId, self.personId] })],
+)
+
+/** Who is asked to take over a role of an incident and has not answered. */
+export const incidentHandovers = table(
+  'incident_handovers',
+  {
+    incidentId: incidentId(),
+    role: choice('role', incidentRoles).notNull(),
+    toId: uuid('to_id')
+      .notNull()
+      .references(() => people.id),
+    /** Who asks: the person, or the person behind the service account. */
+    byId: uuid('by_id')
+      .notNull()
+      .references(() => people.id),
+    /** The name of who asks: a service account has its own. */
+    by: text('by').notNull(),
+    /** The handover note. */
+    noteId: uuid('note_id'),
+    requestedAt: instant('requested_at').notNull(),
+  },
+  self => [primaryKey({ columns: [self.incidentId, self.role] }), index('incident_handovers_to').on(self.toId)],
 )
 
 /** Who is suspected of having caused a restricted incident, and sees nothing of it, whatever their role. */

@@ -3,20 +3,17 @@ import { z } from 'zod'
 import { type AppContext, findPerson, people } from '../access/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
-import { newId } from '../kernel/ids.ts'
 import { defineJob, housekeepingLane } from '../kernel/jobs/lanes.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
-import type { NewMessage } from '../kernel/messenger.ts'
 import type { IncidentRow } from './incident.ts'
+import { type Addressee, mailAbout } from './mails.ts'
 import { incidents, tasks } from './tables.ts'
 
-type Person = Pick<typeof people.$inferSelect, 'id' | 'email' | 'isDemo'>
 type Task = Pick<typeof tasks.$inferSelect, 'id' | 'title' | 'dueOn'>
 
 export const taskReminderJob = defineJob({ kind: 'tasks.remind', lane: housekeepingLane, data: z.object({}) })
 
-/** Tasks that a mail names, and leads who are told where an incident has none. */
-const maxNamed = 20
+/** Leads who are told where an incident has none. */
 const maxLeads = 5
 
 /** Schedules the reminders of the next morning, 9 o'clock UTC, unless they are scheduled already. */
@@ -25,17 +22,8 @@ export async function scheduleTaskReminders(tx: Tx): Promise<void> {
   await schedule(tx, { kind: taskReminderJob, key: taskReminderJob.kind, runAt: morning > tx.now ? morning : addDays(morning, 1), data: {} })
 }
 
-/** A mail about tasks of one incident. Of a restricted one it says no more than that there are some: the message log is read by others. */
-function mail(origin: string, incident: IncidentRow, person: Person, subject: string, lines: readonly string[]): NewMessage & { id: string } {
-  const shown = incident.isRestricted ? ['This incident is restricted. Sign in to see its tasks.'] : lines.slice(0, maxNamed)
-  const more = incident.isRestricted || lines.length <= maxNamed ? [] : [`- and ${lines.length - maxNamed} more`]
-  return {
-    ...{ id: newId(), channel: 'email', address: person.email, purpose: 'task', purposeId: incident.id, withinId: incident.id },
-    subject: `${subject}: incident ${incident.number}`,
-    body: `${[...shown, ...more].join('\n')}\n\n${origin}/incidents/${incident.id}?tab=tasks\n`,
-    ...{ isDemo: person.isDemo, isExercise: incident.isExercise },
-  }
-}
+const mail = (origin: string, incident: IncidentRow, person: Addressee, subject: string, lines: readonly string[]) =>
+  mailAbout(origin, incident, person, { purpose: 'task', subject, lines, neutral: 'This incident is restricted. Sign in to see its tasks.', tab: 'tasks' })
 
 const lineOf = ({ title, dueOn }: Task) => `- ${title}${dueOn === null ? '' : `, due on ${dueOn}`}`
 
@@ -63,7 +51,7 @@ export async function remindOfTasks(tx: Tx, context: AppContext): Promise<void> 
   if (due.length === 0) return
   const named = [...new Set(due.flatMap(({ task, incident }) => [task.assigneeId, incident.leadId]).filter(id => id !== null))]
   const active = await peopleWho(tx, named)
-  const mails = new Map<string, { incident: IncidentRow; person: Person; soon: string[]; overdue: string[] }>()
+  const mails = new Map<string, { incident: IncidentRow; person: Addressee; soon: string[]; overdue: string[] }>()
   for (const { task, incident } of due) {
     const daysOver = Math.round((Date.parse(today) - Date.parse(task.dueOn ?? today)) / 86_400_000)
     if (daysOver > 0 && daysOver % 7 !== 1) continue
@@ -91,14 +79,14 @@ export async function remindOfTasks(tx: Tx, context: AppContext): Promise<void> 
 }
 
 /** Those of some people who are active, and who is told in place of a lead. */
-async function peopleWho(reader: Reader, ids: readonly string[]) {
+export async function peopleWho(reader: Reader, ids: readonly string[]) {
   const rows = await reader.db
     .select({ id: people.id, email: people.email, isDemo: people.isDemo, role: people.role })
     .from(people)
     .where(and(eq(people.isActive, true), or(inArray(people.id, [...ids]), inArray(people.role, ['lead', 'administrator']))))
     .orderBy(asc(people.id))
-  const byId = new Map<string, Person>(rows.map(row => [row.id, row]))
-  const insteadOf = (incident: IncidentRow): readonly Person[] => {
+  const byId = new Map<string, Addressee>(rows.map(row => [row.id, row]))
+  const insteadOf = (incident: IncidentRow): readonly Addressee[] => {
     const own = rows.filter(row => row.isDemo === incident.isDemo)
     const leads = incident.isRestricted ? [] : own.filter(row => row.role === 'lead')
     return (leads.length > 0 ? leads : own.filter(row => row.role === 'administrator')).slice(0, maxLeads)

@@ -7,6 +7,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { definitionOf } from './classes.ts'
+import { endHandovers } from './handovers.ts'
 import { assertVersion, type IncidentRow, lockIncident, saveIncident, stateOf } from './incident.ts'
 import { blockers, destination, type Transition } from './lifecycle.ts'
 import { assertMayCloseAlone } from './segregation.ts'
@@ -191,6 +192,7 @@ export async function closeIncident(
   if (!isApproved) await assertMayCloseAlone(tx, caller, incident)
   await conditions.assertMayClose(id)
   await record(tx, { ...entry, type: 'incident.closed', data })
+  await endHandovers(tx, context, caller.actor, id, { outcome: 'withdrawn' })
   await closeAlertsOf(tx, id)
   await resolvePagesAbout(tx, context, caller.actor, id)
 }

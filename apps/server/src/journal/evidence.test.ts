@@ -3,6 +3,7 @@ import type { EventType } from '@tocsin/events'
 import { digest } from '@tocsin/merkle'
 import { and, desc, eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
+import { giveRole } from '../../test/roles.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { journal } from './tables.ts'
 
@@ -105,7 +106,7 @@ describe('an entry of a change says what was before', () => {
     const version = async () => (await lead.call('incident', { params })).version
     await lead.call('changeIncident', { params, body: { version: await version(), title: 'Odder', approximateUsers: 7 } })
     expect(await dataOf(world, 'incident.changed')).toEqual({ title: 'Odder', approximateUsers: 7, before: { title: 'Odd', approximateUsers: null } })
-    await lead.call('assignRole', { params: { id, role: 'lead' }, body: { version: await version(), personId: other.id } })
+    await giveRole(lead, id, 'lead', other)
     const assigned = await dataOf(world, 'incident.role-assigned')
     expect([assigned.personId, (assigned.before as { personId: string }).personId]).toContain(other.id)
     await lead.call('assignRole', { params: { id, role: 'lead' }, body: { version: await version(), personId: lead.id } })

@@ -13,6 +13,7 @@ const audiences = {
   'follow-up': 'staff',
   handoff: 'staff',
   'incident-restricted': 'staff',
+  'incident-role': 'staff',
   invitation: 'staff',
   notice: 'customer',
   'on-call': 'staff',

@@ -30,6 +30,7 @@ export {
   redactPages,
   resolvePagesAbout,
   takePagesFrom,
+  topicOf,
 } from './pages.ts'
 export { listPolicies, savePolicy } from './policies.ts'
 export { countUnacknowledged } from './read-pages.ts'

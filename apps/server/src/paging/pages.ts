@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { type AppContext, assertResponders, type Caller, findPerson, people } from '../access/index.ts'
 import { type Actor, lastDoneByPeople, markAs, markRecords, type NewEntry, record, recordAll, system } from '../journal/index.ts'
 import { addMinutes } from '../kernel/clock.ts'
-import type { Tx } from '../kernel/database.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { defineJob, escalationLane } from '../kernel/jobs/lanes.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
@@ -523,6 +523,12 @@ export async function takePagesFrom(tx: Tx, context: AppContext, incidentId: str
     held.map(({ id }) => id),
   )
   await resolvePages(tx, context, system, inArray(pages.id, others))
+}
+
+/** The topic of a page; empty where its subject has no several ones. */
+export async function topicOf(reader: Reader, pageId: string): Promise<string | undefined> {
+  const [page] = await reader.db.select({ key: pages.key, subjectId: pages.subjectId }).from(pages).where(eq(pages.id, pageId))
+  return page?.key.split(` ${page.subjectId} `)[1]
 }
 
 /** Resolves every page about a subject, or about one topic of it. */

@@ -28,6 +28,13 @@ function listedCustomers(records: FoldedRecords, entry: FoldableEntry, { custome
   return byId(customers.map(({ id, basis, foundAt }) => ({ id, basis, foundAt: instant(foundAt ?? found.get(id) ?? entry.at) })))
 }
 
+const Handover = z.object({ role: z.string(), toId: z.string(), noteId: z.string().nullable(), requestedAt: z.string() })
+const byRole = (all: readonly z.output<typeof Handover>[]) => all.toSorted((a, b) => (a.role < b.role ? -1 : 1))
+
+/** Who is asked to take over roles of an incident, but for one role. */
+const handoversWithout = (records: FoldedRecords, entry: FoldableEntry, role: string): z.output<typeof Handover>[] =>
+  (z.array(Handover).safeParse(records.of(entry).get('handovers')).data ?? []).filter(each => each.role !== role)
+
 const listed = (all: readonly { readonly id: string; readonly basis: string }[]) => byId(all.map(({ id, basis }) => ({ id, basis })))
 
 /** Adds to who may see an incident, as far as that is on record. */
@@ -61,7 +68,7 @@ const incidentSteps: Steps = {
       ...{ severity: null, severityCriteria: null, severityWhy: null, approximateUsers: null, parentId: null, monitorUntil: null },
       ...{ leadId: null, ownerId: null, communicationsId: null, executiveId: null, declaredAt: null, closedAt: null, openedAt: instant(entry.at) },
       ...{ dataTouched: { customerData: 'unknown', personalData: 'unknown', description: '' }, memberIds: personOrNobody(entry), services: [], customers: [] },
-      ...{ codename, suspectIds: [], stoodDownAt: null, round: 1, legalHoldReason: null },
+      ...{ codename, suspectIds: [], handovers: [], stoodDownAt: null, round: 1, legalHoldReason: null },
     }),
   'incident.changed': (records, entry, { before: _, reason: _why, ...facts }) => {
     records.of(entry).set(entry, facts)
@@ -71,7 +78,14 @@ const incidentSteps: Steps = {
   'incident.assessed': (records, entry, { criteria, severity, why }) =>
     records.of(entry).set(entry, { severity, severityCriteria: criteria, severityWhy: why }),
   'incident.classified': (records, entry, data) => records.of(entry).set(entry, { class: data.class }),
-  'incident.role-assigned': (records, entry, { role, personId }) => records.of(entry).set(entry, { [roleFields[role]]: personId }),
+  // Once somebody has a role, nobody is asked any more to take it over.
+  'incident.role-assigned': (records, entry, { role, personId }) =>
+    records.of(entry).set(entry, { [roleFields[role]]: personId, ...(personId === null ? {} : { handovers: handoversWithout(records, entry, role) }) }),
+  'incident.handover-requested': (records, entry, { role, person, noteId }) =>
+    records.of(entry).set(entry, {
+      handovers: byRole([...handoversWithout(records, entry, role), { role, toId: person.id, noteId, requestedAt: instant(entry.at) }]),
+    }),
+  'incident.handover-ended': (records, entry, { role }) => records.of(entry).set(entry, { handovers: handoversWithout(records, entry, role) }),
   'incident.members-set': (records, entry, { personIds }) => records.of(entry).set(entry, { memberIds: sorted(personIds) }),
   'incident.hold-placed': (records, entry, { reason }) => records.of(entry).set(entry, { legalHoldReason: reason }),
   'incident.hold-lifted': (records, entry) => records.of(entry).set(entry, { legalHoldReason: null }),

@@ -157,6 +157,8 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'incident.assessed': work('updated'),
   'incident.classified': work('updated'),
   'incident.role-assigned': work('updated'),
+  'incident.handover-requested': work('updated'),
+  'incident.handover-ended': work('updated'),
   'incident.members-set': work('updated'),
   'incident.suspects-set': work('updated'),
   'incident.emergency-access-ended': work('updated'),
