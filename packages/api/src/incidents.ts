@@ -120,7 +120,10 @@ export const Handover = z
     role: IncidentRole,
     to: Reference,
     by: z.string().describe('Who asks'),
-    note: z.string().nullable().describe('The handover note, as Markdown; null without one, or where it was erased'),
+    note: z
+      .object({ markdown: z.string(), html: z.string().describe('Sanitized HTML') })
+      .nullable()
+      .describe('The handover note; null without one'),
     requestedAt: At,
   })
   .meta({ id: 'Handover' })

@@ -5,6 +5,7 @@ import { type Actor, recordAll } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { namesOf } from './incident.ts'
+import { renderMarkdown } from './markdown.ts'
 import { incidentHandovers, notes } from './tables.ts'
 
 export type HandoverRow = typeof incidentHandovers.$inferSelect
@@ -22,7 +23,7 @@ export const roleOfTopic = (topic: string | undefined): HandedOver | undefined =
 /** Who is asked to take over roles of an incident. */
 export async function handoversOf(reader: Reader, incidentId: string): Promise<Handover[]> {
   const rows = await reader.db
-    .select({ handover: incidentHandovers, markdown: notes.markdown, erasure: notes.erasure })
+    .select({ handover: incidentHandovers, markdown: notes.markdown })
     .from(incidentHandovers)
     .leftJoin(notes, eq(notes.id, incidentHandovers.noteId))
     .where(eq(incidentHandovers.incidentId, incidentId))
@@ -31,9 +32,9 @@ export async function handoversOf(reader: Reader, incidentId: string): Promise<H
     reader,
     rows.map(({ handover }) => handover.toId),
   )
-  return rows.map(({ handover: { role, toId, by, requestedAt }, markdown, erasure }) => ({
+  return rows.map(({ handover: { role, toId, by, requestedAt }, markdown }) => ({
     ...{ role, to: { id: toId, name: names.get(toId) ?? '' }, by, requestedAt },
-    note: erasure === null ? markdown : null,
+    note: markdown === null ? null : { markdown, html: renderMarkdown(markdown) },
   }))
 }
 

@@ -55,7 +55,14 @@ describe('the lead of an incident', () => {
     const asked = await ask(alice, bob, note)
     expect(asked).toMatchObject({
       lead: { name: 'Alice' },
-      handovers: [{ role: 'lead', to: { name: 'Bob' }, by: 'Alice', note: expect.stringContaining(note) }],
+      handovers: [
+        {
+          role: 'lead',
+          to: { name: 'Bob' },
+          by: 'Alice',
+          note: { markdown: expect.stringContaining(note), html: expect.stringContaining('<strong>tokens</strong>') },
+        },
+      ],
     })
     expect(await ask(alice, bob), 'asked twice').toMatchObject({ version: asked.version, lead: { name: 'Alice' } })
     await world.settle()
@@ -69,7 +76,7 @@ describe('the lead of an incident', () => {
     )
     await world.advance({ hours: 1 })
     expect(paged(world), 'the page is over').toEqual([])
-    expect((await read()).notes.at(-1)?.markdown).toBe(`**Handover to Bob as incident lead**\n\n${note}`)
+    expect((await read()).notes.at(-1)?.markdown).toBe(`Handover to Bob as incident lead:\n\n${note}`)
     // A lead takes it over without asking; both are told where somebody else decides.
     expect(await ask(lead, lead)).toMatchObject({ lead: { name: 'Lena' } })
     await world.settle()

@@ -89,7 +89,7 @@ async function askToTakeOver(
   await endHandovers(tx, context, caller.actor, id, { outcome: 'withdrawn', role })
   const names = await namesOf(tx, [toId, holderId])
   const to = { id: toId, name: names.get(toId) ?? '' }
-  const noteId = note === undefined ? null : await insertNote(tx, caller, id, `**Handover to ${to.name} as ${roleNames[role]}**\n\n${note}`)
+  const noteId = note === undefined ? null : await insertNote(tx, caller, id, `Handover to ${to.name} as ${roleNames[role]}:\n\n${note}`)
   const saved = await saveIncident(tx, incident, {})
   await tx.db.insert(incidentHandovers).values({ incidentId: id, role, toId, byId: caller.personId, by: caller.actor.name, noteId, requestedAt: tx.now })
   await record(tx, {

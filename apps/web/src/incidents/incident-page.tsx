@@ -15,7 +15,7 @@ import { KeyDatesSection } from './key-dates.tsx'
 import { NotesTab } from './notes-tab.tsx'
 import { OpenProposals, ProposeModal, proposalTitles } from './proposals.tsx'
 import { ReopenModal } from './reopen-modal.tsx'
-import { RolesSection } from './roles.tsx'
+import { OpenHandovers, RolesSection } from './roles.tsx'
 import { ScopeTab } from './scope-tab.tsx'
 import { SecondLooks } from './segregation.tsx'
 import { TasksTab } from './tasks-tab.tsx'
@@ -69,6 +69,7 @@ function IncidentView({ incident }: { incident: Incident }) {
             {sentence}
           </Alert>
         ))}
+      <OpenHandovers incident={incident} />
       {isClosed ? null : <OpenProposals incident={incident} />}
       {isClosed ? null : <SecondLooks incident={incident} />}
       {incident.stoodDownAt !== null && !isClosed ? (
