@@ -19,7 +19,7 @@ export const incidentRoleRoutes = {
       personId: Id.nullable(),
       note: Text(20_000)
         .optional()
-        .describe('Handover note, as Markdown: what happened, what is open, what comes next. Required where lead or owner is handed over from one to another'),
+        .describe('Handover note, as Markdown: what happened, what is open, what comes next. Required where somebody else has the role'),
     }),
     reply: Incident,
   }),
