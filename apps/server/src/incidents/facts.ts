@@ -8,10 +8,11 @@ import type { Tx } from '../kernel/database.ts'
 import { withdrawAnswers } from '../kernel/idempotency.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
-import { assertSecondPerson } from '../notify/index.ts'
+import { assertSecondPerson, withTheirAccounts } from '../notify/index.ts'
 import { endRota, redactPages } from '../paging/index.ts'
 import { definitionOf } from './classes.ts'
 import { newCodename } from './codenames.ts'
+import { assertNoEmergencyAccess } from './emergency-access.ts'
 import {
   assertMayLead,
   assertMayRestrict,
@@ -104,6 +105,7 @@ const playsDown = ({ dataTouched: was }: IncidentRow, now: IncidentRow['dataTouc
 async function assertMayTurnRestriction(tx: Tx, caller: Caller, incident: IncidentRow, isRestricted: boolean, reason: string | undefined): Promise<void> {
   assertMayRestrict(caller, isRestricted)
   if (incident.leadId !== null) assertMayLead(caller, incident, isRestricted ? 'restrict it' : 'lift its restriction')
+  if (!isRestricted) await assertNoEmergencyAccess(tx, caller, incident, 'lift its restriction')
   if (reason === undefined) throw invalid('reason', 'is required to restrict an incident, or to lift its restriction')
   if (!isRestricted && (await suspectsOf(tx, incident.id)).length > 0)
     throw conflict('This incident has suspects, who would read it. Clear them first, then lift the restriction.')
@@ -227,8 +229,18 @@ export async function assignRole(
     await assertPeople(tx, [input.personId], 'personId')
     await assertNoSuspects(tx, context, id, [input.personId], 'personId')
   }
+  const isGivenUp = input.personId === null && incident[roleColumns[role]] === caller.personId
+  if (!isGivenUp) assertMayGrant(caller, incident, 'assign its roles')
+  // Whom they name instead of a lead who is away sees it for good: somebody else, then.
+  if (input.personId !== null && (await withTheirAccounts(tx, [caller.personId])).includes(input.personId))
+    await assertNoEmergencyAccess(tx, caller, incident, 'give you a role')
   if (role === 'executive') await assertMayAssignExecutive(tx, caller, incident, input.personId)
   await takeRole(tx, context, caller.actor, incident, role, input.personId)
+}
+
+/** Who has a part in a restricted incident may see it, so parts are given by whoever leads it; where nobody does, by those who see it. */
+function assertMayGrant(caller: Caller, incident: IncidentRow, what: string): void {
+  if (incident.isRestricted && incident.leadId !== null) assertMayLead(caller, incident, what)
 }
 
 /** Who approves what costs the business is a lead's choice, of those whom an administrator has marked, and never of themselves. */
@@ -277,6 +289,8 @@ export async function setMembers(
 ): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
+  assertMayGrant(caller, incident, 'say who may see it')
+  await assertNoEmergencyAccess(tx, caller, incident, 'say who may see it')
   const personIds = [...new Set(input.personIds)]
   await assertPeople(tx, personIds, 'personIds')
   await assertNoSuspects(tx, context, id, personIds, 'personIds')
