@@ -1,9 +1,12 @@
-import { type Caller, findPerson, peopleBehind } from '../access/index.ts'
+import { and, asc, eq, ne } from 'drizzle-orm'
+import { type AppContext, type Caller, findPerson, peopleBehind } from '../access/index.ts'
 import { entriesAbout } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { forbidden } from '../kernel/problems.ts'
 import { assertSecondPerson } from '../notify/index.ts'
 import type { IncidentRow } from './incident.ts'
+import { pageLead } from './scope.ts'
+import { incidents } from './tables.ts'
 
 const brokenGlass = async (reader: Reader, incidentId: string) =>
   (await entriesAbout(reader, incidentId, ['incident.glass-broken'])).flatMap(entry =>
@@ -20,6 +23,26 @@ export async function assertNoEmergencyAccess(tx: Tx, caller: Caller, incident: 
   const isTheirs = (await brokenGlass(tx, incident.id)).some(({ actor, data }) => actor.id === caller.personId && data.until > tx.now)
   if (!isTheirs || incident.leadId === null || (await findPerson(tx, incident.leadId))?.isActive !== true) return
   throw forbidden(`You have emergency access to this incident, so somebody who has a part in it has to ${what}.`)
+}
+
+/** Restricted incidents whose leads are told at once. */
+const maxTold = 200
+
+/** A service account that sees restricted incidents is emergency access to all of them for whoever made it: the leads of those that are open are paged. */
+export async function tellOfAccount(tx: Tx, context: AppContext, account: { readonly id: string; readonly name: string }): Promise<void> {
+  const restricted = await tx.db
+    .select()
+    .from(incidents)
+    .where(and(eq(incidents.isRestricted, true), ne(incidents.status, 'closed')))
+    .orderBy(asc(incidents.number))
+    .limit(maxTold)
+  for (const incident of restricted)
+    await pageLead(tx, context, incident, {
+      topic: `service-account ${account.id}`,
+      brief: `the new service account ${account.name} can read it`,
+      title: '',
+      summary: '',
+    })
 }
 
 /** @throws AppProblem forbidden where a task is the review of an emergency access, and the caller is who had it */

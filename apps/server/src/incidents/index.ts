@@ -7,6 +7,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { setAffectedCustomers } from './affected-customers.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
 import { approveFact, correctFact, listFacts, readFacts, rejectFact, stateFact } from './dated-facts.ts'
+import { tellOfAccount } from './emergency-access.ts'
 import { defineErasables } from './erase.ts'
 import { assessIncident, assignRole, changeIncident, classifyIncident, setMembers, takeVacantRole } from './facts.ts'
 import { defineVisibility } from './incident.ts'
@@ -92,6 +93,11 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
       // A service account leads nothing, and its maker did not answer.
       if (about.kind !== 'incident' || teamId === null || entry.actor.kind === 'key') return
       for (const role of await rolesOf(tx, about.id, teamId)) await takeVacantRole(tx, context, entry.actor, about.id, role, personId)
+    },
+  })
+  context.readers.react('restricted-accounts', {
+    'api-key.created': async (tx, { subject, data }) => {
+      if (data.seesRestricted === true) await tellOfAccount(tx, context, { id: subject.id, name: data.name })
     },
   })
   context.jobs.register(taskReminderJob, { run: tx => remindOfTasks(tx, context) })

@@ -481,6 +481,25 @@ describe('an administrator', () => {
     expect((await administrator.call('incident', { params })).id).toBe(id)
   })
 
+  test('who makes a service account that sees restricted incidents has the lead of each paged', async ({ world }) => {
+    const { lead } = await billing(world)
+    const administrator = await world.person('administrator', 'Ada')
+    const [first, , closed] = [await open(lead), await lead.call('openIncident', { body: { title: 'Odd', reason: 'Seen.' } }), await open(lead)]
+    const at3 = await at(lead, closed.id)
+    await lead.call('classifyIncident', { params: at3.params, body: { version: at3.version, class: 'not-an-incident', reason: 'No.' } })
+    await lead.call('closeIncident', { params: at3.params, body: { version: at3.version + 1, reason: 'No.' } })
+    await world.settle()
+    world.takeMails()
+    const make = (name: string, seesRestricted: boolean) =>
+      administrator.call('createApiKey', { body: { name, scopes: ['incidents:read'], role: 'lead', seesRestricted } })
+    await make('Blind', false)
+    await make('All-seeing', true)
+    await world.settle()
+    expect(pagesTo(world, lead).map(mail => mail.subject)).toEqual([
+      `[CRITICAL] Incident ${first.number} (restricted: Amber Falcon): the new service account All-seeing can read it`,
+    ])
+  })
+
   test('breaks no glass of an incident that is open to them, or that there is none of, nor does a service account', async ({ world }) => {
     const administrator = await world.person('administrator')
     const { id } = await administrator.call('openIncident', { body: { title: 'Odd', reason: 'Seen.' } })
