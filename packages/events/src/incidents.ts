@@ -243,7 +243,7 @@ export const incidentEvents = [
     version: 1,
     subject: 'incident',
     within: 'incident',
-    data: z.strictObject({ reason: z.string(), until: Instant }),
+    data: z.strictObject({ reason: z.string(), until: Instant, reviewTaskId: Id.optional() }),
     sentence: ({ data, at }) => `Opened the restricted incident by emergency access, until ${when(data.until, at)}`,
   }),
   event({

@@ -1,5 +1,6 @@
 import { erasedText } from '@tocsin/merkle'
 import { and, asc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import type { AppContext, FoundToErase } from '../access/index.ts'
 import { alerts, eraseAlerts } from '../alerts/index.ts'
@@ -27,6 +28,9 @@ export const retentionSettings = settingsPart(
   { TOCSIN_REPORTER_RETENTION_DAYS: 'value' },
 )
 
+/** The parent of a report's incident: its legal hold is that of its children, too. */
+const parents = alias(incidents, 'parents')
+
 /** Reports of one address that are erased at once. Nobody can send so many. */
 const maxReports = 5_000
 
@@ -37,6 +41,7 @@ async function find(reader: Reader, condition: SQL | undefined, limit: number): 
     .from(reports)
     .innerJoin(alerts, eq(alerts.id, reports.alertId))
     .leftJoin(incidents, eq(incidents.id, alerts.incidentId))
+    .leftJoin(parents, eq(parents.id, incidents.parentId))
     .where(and(condition, isNull(reports.erasure)))
     .orderBy(asc(reports.id))
     .limit(limit)
@@ -86,7 +91,7 @@ export function defineErasables(context: AppContext): void {
         and(eq(alerts.dispositionOutcome, 'dismissed'), lt(alerts.dispositionAt, before)),
         and(eq(incidents.status, 'closed'), lt(incidents.closedAt, before)),
       )
-      return find(reader, and(isOver, isNull(incidents.legalHoldReason)), limit)
+      return find(reader, and(isOver, isNull(incidents.legalHoldReason), isNull(parents.legalHoldReason)), limit)
     },
   })
 }

@@ -160,6 +160,43 @@ describe('the erasure of personal data', () => {
     ])
   })
 
+  test('of what a legal hold covers is refused, in linked incidents too, and nothing is carried out from under the hold', async ({ world }) => {
+    const [lead, first] = [await world.person('lead'), await world.person('administrator')]
+    const second = await world.person('administrator')
+    await report(world)
+    const [alert] = (await lead.call('alerts', {})).items
+    const params = { id: alert?.id ?? '' }
+    const { id } = await lead.call('escalateAlert', { params, body: { responsibility: 'us', reason: 'x' } })
+    const parent = await lead.call('openIncident', { body: { title: 'Parent', reason: 'x' } })
+    const parentParams = { id: parent.id }
+    const version = async () => (await incidentOf(lead, parent.id)).version
+    await lead.call('makeParent', { params: parentParams, body: { version: await version(), reason: 'One cause', incidentIds: [id] } })
+    const { notes } = await lead.call('addNote', { params: { id }, body: { markdown: secret } })
+    const hold = async (isHeld: boolean) => lead.call('setLegalHold', { params: parentParams, body: { version: await version(), isHeld, reason: 'A lawsuit' } })
+    await hold(true)
+    const requested = []
+    for (const [kind, target] of [
+      ['reporter', 'ada@lovelace.example'],
+      ['note', notes[0]?.id ?? ''],
+      ['incident', id],
+    ] as const)
+      requested.push(await first.call('requestErasure', { body: { kind, target, reason: 'Asked for' } }))
+    for (const request of requested)
+      await expect(second.call('approveErasure', { params: { id: request.id } }), request.kind).rejects.toMatchObject(refusal('conflict'))
+    const held = /under legal hold, so nothing can be moved out/
+    await expect(lead.call('moveAlert', { params, body: { incidentId: null, reason: 'x' } })).rejects.toThrow(held)
+    await expect(lead.call('moveAlert', { params, body: { incidentId: (await incidentOf(lead, parent.id)).id, reason: 'x' } })).rejects.toThrow(held)
+    const unlink = async () => lead.call('unlinkChild', { params: parentParams, body: { version: await version(), childId: id, reason: 'x' } })
+    await expect(unlink()).rejects.toThrow(held)
+    await lead.call('classifyIncident', { params: { id }, body: { version: (await incidentOf(lead, id)).version, class: 'not-an-incident', reason: 'x' } })
+    await lead.call('closeIncident', { params: { id }, body: { version: (await incidentOf(lead, id)).version, reason: 'x' } })
+    world.jump({ days: 31 })
+    await world.settle()
+    expect((await lead.call('reportOfAlert', { params })).erasure, 'the schedule passes over it').toBeNull()
+    await hold(false)
+    for (const request of requested) expect(await second.call('approveErasure', { params: { id: request.id } })).toMatchObject({ state: 'done' })
+  })
+
   test('that nobody recorded is tampering: the server finds it, and so does whoever has an export', async ({ world }) => {
     world.isTampered = true
     const administrator = await world.person('administrator')

@@ -11,7 +11,18 @@ import { conflict, invalid } from '../kernel/problems.ts'
 import { endRota, redactPages } from '../paging/index.ts'
 import { definitionOf } from './classes.ts'
 import { newCodename } from './codenames.ts'
-import { assertMayLead, assertMayRestrict, assertNoSuspects, assertVersion, type IncidentRow, lockOpenIncident, namesOf, saveIncident } from './incident.ts'
+import { assertNoEmergencyAccess } from './emergency-access.ts'
+import {
+  assertMayGrant,
+  assertMayLead,
+  assertMayRestrict,
+  assertNoSuspects,
+  assertVersion,
+  type IncidentRow,
+  lockOpenIncident,
+  namesOf,
+  saveIncident,
+} from './incident.ts'
 import { isLowerClass, isLowerSeverity } from './lifecycle.ts'
 import { cancelEmergencyAccess, suspectsOf } from './need-to-know.ts'
 import { besidesLead, watchForLead } from './scope.ts'
@@ -93,6 +104,7 @@ const playsDown = ({ dataTouched: was }: IncidentRow, now: IncidentRow['dataTouc
 async function assertMayTurnRestriction(tx: Tx, caller: Caller, incident: IncidentRow, isRestricted: boolean, reason: string | undefined): Promise<void> {
   assertMayRestrict(caller, isRestricted)
   if (incident.leadId !== null) assertMayLead(caller, incident, isRestricted ? 'restrict it' : 'lift its restriction')
+  if (!isRestricted) await assertNoEmergencyAccess(tx, caller, incident, 'lift its restriction')
   if (reason === undefined) throw invalid('reason', 'is required to restrict an incident, or to lift its restriction')
   if (!isRestricted && (await suspectsOf(tx, incident.id)).length > 0)
     throw conflict('This incident has suspects, who would read it. Clear them first, then lift the restriction.')
@@ -211,6 +223,8 @@ export async function setMembers(
 ): Promise<void> {
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
+  assertMayGrant(caller, incident, 'say who may see it')
+  await assertNoEmergencyAccess(tx, caller, incident, 'say who may see it')
   const personIds = [...new Set(input.personIds)]
   await assertPeople(tx, personIds, 'personIds')
   await assertNoSuspects(tx, context, id, personIds, 'personIds')

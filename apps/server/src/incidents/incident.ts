@@ -3,6 +3,7 @@ import { and, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import { type AppContext, type Caller, findPerson, people, type Viewer } from '../access/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { changedMeanwhile, conflict, forbidden, invalid, notFound } from '../kernel/problems.ts'
+import { withTheirAccounts } from '../notify/index.ts'
 import type { IncidentState } from './lifecycle.ts'
 import { incidents, tasks } from './tables.ts'
 import { voidProposals } from './void-proposals.ts'
@@ -46,13 +47,25 @@ export function assertMayLead(caller: Caller, incident: Pick<IncidentRow, 'leadI
   if (!mayLead(caller, incident)) throw forbidden(`Only the lead of this incident, or somebody with the role lead, can ${what}. Your role is ${caller.role}.`)
 }
 
+/** Who has a part in a restricted incident may see it, so parts are given by whoever leads it; where nobody does, by those who see it. */
+export function assertMayGrant(caller: Caller, incident: IncidentRow, what: string): void {
+  if (incident.isRestricted && incident.leadId !== null) assertMayLead(caller, incident, what)
+}
+
 /** The columns of the roles of an incident. */
 export const roleColumns = { lead: 'leadId', owner: 'ownerId', communications: 'communicationsId', executive: 'executiveId' } as const
 
+/** Those of some people who are suspects of an incident, or have another account with the mailbox of one. */
+export async function suspectsAmong(reader: Reader, { visibility }: AppContext, id: string, personIds: readonly string[]): Promise<string[]> {
+  const suspects = (await visibility.suspectsOf(reader, [id])).get(id)
+  if (suspects === undefined) return []
+  const accounts = new Set(await withTheirAccounts(reader, [...suspects]))
+  return personIds.filter(personId => accounts.has(personId))
+}
+
 /** @throws AppProblem invalid, naming `field`, where one of these people is a suspect of the incident: they take no part in it */
-export async function assertNoSuspects(tx: Tx, { visibility }: AppContext, id: string, personIds: readonly string[], field: string): Promise<void> {
-  const suspects = (await visibility.suspectsOf(tx, [id])).get(id)
-  const found = personIds.find(personId => suspects?.has(personId))
+export async function assertNoSuspects(tx: Tx, context: AppContext, id: string, personIds: readonly string[], field: string): Promise<void> {
+  const [found] = await suspectsAmong(tx, context, id, personIds)
   if (found !== undefined) throw invalid(field, `must not name a suspect of this incident. ${(await findPerson(tx, found))?.name} is one`)
 }
 

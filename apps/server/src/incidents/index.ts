@@ -8,6 +8,7 @@ import { topicOf } from '../paging/index.ts'
 import { setAffectedCustomers } from './affected-customers.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
 import { approveFact, correctFact, listFacts, readFacts, rejectFact, stateFact } from './dated-facts.ts'
+import { tellOfAccount } from './emergency-access.ts'
 import { defineErasables } from './erase.ts'
 import { assessIncident, changeIncident, classifyIncident, setMembers } from './facts.ts'
 import { roleOfTopic } from './handovers.ts'
@@ -98,6 +99,11 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
       if (asked !== undefined) return takeAskedRole(tx, context, entry.actor, about.id, asked, personId)
       if (teamId === null) return
       for (const role of await rolesOf(tx, about.id, teamId)) await takeVacantRole(tx, context, entry.actor, about.id, role, personId)
+    },
+  })
+  context.readers.react('restricted-accounts', {
+    'api-key.created': async (tx, { subject, data }) => {
+      if (data.seesRestricted === true) await tellOfAccount(tx, context, { id: subject.id, name: data.name })
     },
   })
   context.jobs.register(taskReminderJob, { run: tx => remindOfTasks(tx, context) })

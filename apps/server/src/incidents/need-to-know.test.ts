@@ -279,6 +279,19 @@ describe('a suspect', () => {
     expect(world.takeMails().filter(mail => mail.to === suspect.email && /incident|restricted/i.test(mail.subject))).toEqual([])
   })
 
+  test('is so with each account of theirs, whenever it was made', async ({ world }) => {
+    const { lead, colleague } = await billing(world)
+    const [suspect, twin] = [await world.person('administrator', 'Sam'), await world.person('administrator', 'Sam+2')]
+    const { id } = await open(lead)
+    expect((await name(lead, id, suspect)).suspects.map(one => one.name)).toEqual([suspect.name, twin.name])
+    const later = await world.person('administrator', 'Sam+3')
+    for (const account of [suspect, twin, later])
+      await expect(account.call('breakGlass', { params: { id }, body: { reason: 'I must know.' } }), account.name).rejects.toMatchObject(refusal('not-found'))
+    const { params, version } = await at(lead, id)
+    await expect(lead.call('setMembers', { params, body: { version, personIds: [lead.id, later.id] } })).rejects.toMatchObject(refusal('invalid', 'personIds'))
+    await lead.call('setMembers', { params, body: { version, personIds: [lead.id, colleague.id] } })
+  })
+
   test('who led it is not its lead any more: the administrators who are none are told by number', async ({ world }) => {
     const [lead, other] = [await world.person('lead'), await world.person('lead')]
     const [suspect, administrator] = [await world.person('administrator', 'Sam'), await world.person('administrator')]
@@ -332,6 +345,17 @@ describe('restricting', () => {
     await expect(third.call('incident', { params })).rejects.toMatchObject(refusal('not-found'))
     await lead.call('setMembers', { params, body: { version: restricted.version, personIds: [other.id, bob.id] } })
     await expect(turn(bob, false, { reason }), 'a member who does not lead it').rejects.toMatchObject(refusal('forbidden'))
+    const version = async () => (await at(lead, opened.id)).version
+    for (const act of [
+      async () => bob.call('setMembers', { params, body: { version: await version(), personIds: [bob.id] } }),
+      async () => bob.call('assignRole', { params: { ...params, role: 'lead' }, body: { version: await version(), personId: bob.id } }),
+      async () => bob.call('assignRole', { params: { ...params, role: 'owner' }, body: { version: await version(), personId: third.id } }),
+    ])
+      await expect(act(), 'a member gives no part in it, nor takes one').rejects.toMatchObject(refusal('forbidden'))
+    await giveRole(lead, opened.id, 'owner', bob)
+    expect(await bob.call('assignRole', { params: { ...params, role: 'owner' }, body: { version: await version(), personId: null } })).toMatchObject({
+      owner: null,
+    })
     await expect(turn(lead, false)).rejects.toMatchObject(refusal('invalid', 'reason'))
     expect(await turn(lead, false, { reason: 'It was not.' })).toMatchObject({ isRestricted: false })
     expect(await turn(lead, true, { reason }), 'under the name that it had').toMatchObject({ codename: restricted.codename })
@@ -415,6 +439,34 @@ describe('an administrator', () => {
     expect((await lead.call('incident', { params })).timeline.map(entry => entry.sentence)).toContain('Emergency access of Ada ended')
   })
 
+  test('whose emergency access it is does not review it, nor make it last, but names somebody who leads instead', async ({ world }) => {
+    const { lead, colleague } = await billing(world)
+    const administrator = await world.person('administrator', 'Ada')
+    const { id } = await open(lead)
+    const params = { id }
+    const [task] = (await administrator.call('breakGlass', { params, body: { reason: 'Its lead is in hospital.' } })).tasks
+    const version = async () => (await at(lead, id)).version
+    const forbidden = refusal('forbidden')
+    const reviewed = { params: { id, taskId: task?.id ?? '' }, body: { version: task?.version ?? 0 } }
+    for (const change of [{ isDone: true }, { title: 'Something else' }, { assigneeId: null }])
+      await expect(administrator.call('changeTask', { ...reviewed, body: { ...reviewed.body, ...change } })).rejects.toMatchObject(forbidden)
+    for (const role of ['lead', 'owner', 'communications'] as const)
+      await expect(
+        administrator.call('assignRole', { params: { id, role }, body: { version: await version(), personId: administrator.id } }),
+        role,
+      ).rejects.toThrow(/emergency access.*give you a role/)
+    for (const act of [
+      async () => administrator.call('setMembers', { params, body: { version: await version(), personIds: [administrator.id] } }),
+      async () => administrator.call('setSuspects', { params, body: { version: await version(), personIds: [lead.id] } }),
+      async () => administrator.call('changeIncident', { params, body: { version: await version(), isRestricted: false, reason: 'x' } }),
+    ])
+      await expect(act()).rejects.toMatchObject(forbidden)
+    await giveRole(administrator, id, 'lead', colleague)
+    expect(await colleague.call('changeTask', { ...reviewed, body: { ...reviewed.body, isDone: true } })).toMatchObject({ lead: { id: colleague.id } })
+    await world.advance({ days: 2 })
+    await expect(administrator.call('incident', { params })).rejects.toMatchObject(refusal('not-found'))
+  })
+
   test('loses emergency access when they are removed, and keeps what they are given instead', async ({ world }) => {
     const { lead } = await billing(world)
     const administrator = await world.person('administrator', 'Ada')
@@ -427,6 +479,25 @@ describe('an administrator', () => {
     await members(lead.id, administrator.id)
     await world.advance({ days: 2 })
     expect((await administrator.call('incident', { params })).id).toBe(id)
+  })
+
+  test('who makes a service account that sees restricted incidents has the lead of each paged', async ({ world }) => {
+    const { lead } = await billing(world)
+    const administrator = await world.person('administrator', 'Ada')
+    const [first, , closed] = [await open(lead), await lead.call('openIncident', { body: { title: 'Odd', reason: 'Seen.' } }), await open(lead)]
+    const at3 = await at(lead, closed.id)
+    await lead.call('classifyIncident', { params: at3.params, body: { version: at3.version, class: 'not-an-incident', reason: 'No.' } })
+    await lead.call('closeIncident', { params: at3.params, body: { version: at3.version + 1, reason: 'No.' } })
+    await world.settle()
+    world.takeMails()
+    const make = (name: string, seesRestricted: boolean) =>
+      administrator.call('createApiKey', { body: { name, scopes: ['incidents:read'], role: 'lead', seesRestricted } })
+    await make('Blind', false)
+    await make('All-seeing', true)
+    await world.settle()
+    expect(pagesTo(world, lead).map(mail => mail.subject)).toEqual([
+      `[CRITICAL] Incident ${first.number} (restricted: Amber Falcon): the new service account All-seeing can read it`,
+    ])
   })
 
   test('breaks no glass of an incident that is open to them, or that there is none of, nor does a service account', async ({ world }) => {

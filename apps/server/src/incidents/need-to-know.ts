@@ -6,12 +6,15 @@ import { type NewEntry, record, recordAll, system } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { withdrawAnswers } from '../kernel/idempotency.ts'
+import { newId } from '../kernel/ids.ts'
 import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { cancel, schedule } from '../kernel/jobs/schedule.ts'
 import { conflict, invalid, notFound } from '../kernel/problems.ts'
+import { withTheirAccounts } from '../notify/index.ts'
 import { takePagesFrom } from '../paging/index.ts'
+import { assertNoEmergencyAccess } from './emergency-access.ts'
 import { endHandovers } from './handovers.ts'
-import { assertMayLead, assertNoSuspects, assertVersion, type IncidentRow, lockOpenIncident, roleColumns, saveIncident } from './incident.ts'
+import { assertMayLead, assertNoSuspects, assertVersion, type IncidentRow, lockOpenIncident, roleColumns, saveIncident, suspectsAmong } from './incident.ts'
 import { pageLead, pageNamed, pageTeamAbout, watchForLead } from './scope.ts'
 import { incidentMembers, incidentSuspects, incidents, tasks } from './tables.ts'
 import { insertTask } from './tasks.ts'
@@ -48,13 +51,14 @@ export async function setSuspects(
   const incident = await lockOpenIncident(tx, context, caller, id)
   assertVersion(incident, input.version)
   assertMayLead(caller, incident, 'name suspects')
+  await assertNoEmergencyAccess(tx, caller, incident, 'name suspects')
   if (!incident.isRestricted) throw conflict('This incident is not restricted, so a suspect would read it. Restrict it first, then name suspects.')
-  const personIds = [...new Set(input.personIds)]
+  await assertPeople(tx, [...new Set(input.personIds)], 'personIds')
+  const personIds = await withTheirAccounts(tx, input.personIds)
   if (personIds.includes(caller.personId)) throw invalid('personIds', 'must not include yourself. Somebody else has to name you')
   const before = await suspectsOf(tx, id)
   const added = personIds.filter(personId => before.every(one => one.id !== personId))
   if (added.length === 0 && before.length === personIds.length) return
-  await assertPeople(tx, added, 'personIds')
   await tx.db.delete(incidentSuspects).where(and(eq(incidentSuspects.incidentId, id), notInArray(incidentSuspects.personId, personIds)))
   if (added.length > 0)
     await tx.db.insert(incidentSuspects).values(added.map(personId => ({ incidentId: id, personId, namedById: caller.personId, namedAt: tx.now })))
@@ -159,21 +163,24 @@ export async function breakGlass(tx: Tx, context: AppContext, caller: Caller, wh
     .from(incidents)
     .where(/^[0-9]+$/.test(which) ? eq(incidents.number, Number(which)) : eq(incidents.id, which))
     .for('update')
-  // To a suspect it does not exist, with an administrator's rights too.
-  if (!incident || (await context.visibility.suspectsOf(tx, [incident.id])).get(incident.id)?.has(caller.personId)) throw notFound('incident')
+  // To a suspect it does not exist, with an administrator's rights and another account of theirs too.
+  if (!incident || (await suspectsAmong(tx, context, incident.id, [caller.personId])).length > 0) throw notFound('incident')
   const { id } = incident
   if (await context.visibility.maySee(tx, caller, id)) throw conflict('You can see this incident already. Open it as any other.')
   const until = addDays(tx.now, 1)
   await tx.db.insert(incidentMembers).values({ incidentId: id, personId: caller.personId })
   const saved = await saveIncident(tx, incident, {})
-  await record(tx, { actor: caller.actor, type: 'incident.glass-broken', subject: { kind: 'incident', id }, within: id, data: { reason, until } })
+  const reviewTaskId = newId()
+  await record(tx, {
+    ...{ actor: caller.actor, type: 'incident.glass-broken', subject: { kind: 'incident', id }, within: id },
+    data: { reason, until, reviewTaskId },
+  })
   await schedule(tx, {
     ...{ kind: emergencyAccessJob, key: emergencyAccessKey(id, caller.personId), runAt: until },
     data: { incidentId: id, personId: caller.personId },
   })
-  await insertTask(tx, context, caller, saved, {
-    ...{ title: `Review the emergency access of ${caller.actor.name}`, assigneeId: incident.leadId, dueOn: null, isBusinessImpacting: false },
-  })
+  const title = `Review the emergency access of ${caller.actor.name}`
+  await insertTask(tx, context, caller, saved, { title, assigneeId: incident.leadId, dueOn: null, isBusinessImpacting: false }, reviewTaskId)
   await pageLead(tx, context, saved, {
     topic: `emergency-access ${caller.personId}`,
     brief: 'opened by emergency access',

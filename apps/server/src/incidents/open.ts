@@ -11,6 +11,7 @@ import { conflict, invalid } from '../kernel/problems.ts'
 import { storable } from '../kernel/text.ts'
 import { newCodename } from './codenames.ts'
 import { assertMayRestrict, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
+import { assertMayLeave } from './legal-hold.ts'
 import { listServicesAffected, pageAbout, watchForLead } from './scope.ts'
 import { incidentMembers, incidentServices, incidents } from './tables.ts'
 
@@ -176,6 +177,8 @@ export async function moveAlert(
   // In one order, so that two who move alerts between the same incidents do not wait for each other.
   const locked = new Map<string, IncidentRow>()
   for (const id of [fromId, ...(incidentId === null ? [] : [incidentId])].sort()) locked.set(id, await lockOpenIncident(tx, context, caller, id))
+  const from = locked.get(fromId)
+  if (from !== undefined) await assertMayLeave(tx, from)
   const to = incidentId === null ? null : (locked.get(incidentId) ?? null)
   await transferAlert(tx, context, caller, alert.id, alert.incident, to, reason)
   if (to !== null) await addServiceOf(tx, context, caller, alert, to)

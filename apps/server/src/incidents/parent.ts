@@ -6,6 +6,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { assertMayLead, assertVersion, findIncident, type IncidentRow, lockOpenIncident, saveIncident } from './incident.ts'
+import { assertMayLeave } from './legal-hold.ts'
 import { pageLead } from './scope.ts'
 import { incidentMembers, incidents } from './tables.ts'
 import type { DeclarationEffects } from './transitions.ts'
@@ -104,6 +105,7 @@ export async function unlinkChild(
   assertMayLead(caller, incident, 'unlink an incident from it')
   const child = await lockOpenIncident(tx, context, caller, input.childId)
   if (child.parentId !== id) throw invalid('childId', 'must be an incident that is linked to this one')
+  await assertMayLeave(tx, incident)
   const unlinked = await saveIncident(tx, child, { parentId: null })
   await saveIncident(tx, incident, {})
   const { reason } = input

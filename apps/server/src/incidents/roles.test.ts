@@ -29,7 +29,7 @@ async function place(world: World, more: { readonly isRestricted?: boolean } = {
 /** Somebody answers the page that they have. */
 async function acknowledge(world: World, person: Person) {
   await world.settle()
-  const open = (await person.call('pages')).items.find(page => page.state === 'triggered')
+  const open = (await person.call('pages')).items.find(page => page.state === 'triggered' || page.state === 'exhausted')
   await person.call('acknowledgePage', { params: { id: open?.id ?? '' } })
   await world.settle()
 }
@@ -140,6 +140,12 @@ describe('the lead of an incident', () => {
     await bob.call('declineRole', { params, body: { reason: 'I am on a train.' } })
     await expect(read(bob)).rejects.toMatchObject(refusal('not-found'))
     await ask(alice, bob, note)
+    // Nobody is there: in the end the administrators are paged, who do not come to see it by answering.
+    const administrator = await world.person('administrator')
+    await world.advance({ hours: 1 })
+    await acknowledge(world, administrator)
+    await expect(read(administrator)).rejects.toMatchObject(refusal('not-found'))
+    expect((await read()).lead?.name).toBe('Alice')
     await alice.call('setSuspects', { params, body: { version: (await read()).version, personIds: [bob.id] } })
     await expect(read(bob)).rejects.toMatchObject(refusal('not-found'))
     await expect(bob.call('acceptRole', { params })).rejects.toMatchObject(refusal('not-found'))

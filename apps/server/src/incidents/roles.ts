@@ -5,9 +5,22 @@ import { type Actor, record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { withdrawAnswers } from '../kernel/idempotency.ts'
 import { conflict, forbidden, invalid } from '../kernel/problems.ts'
-import { assertSecondPerson } from '../notify/index.ts'
+import { assertSecondPerson, withTheirAccounts } from '../notify/index.ts'
+import { assertNoEmergencyAccess } from './emergency-access.ts'
 import { endHandovers, findHandover, type HandedOver, handoverTopic, isHandedOver, settleHandover } from './handovers.ts'
-import { assertMayLead, assertNoSuspects, assertVersion, type IncidentRow, lockOpenIncident, mayLead, namesOf, roleColumns, saveIncident } from './incident.ts'
+import {
+  assertMayGrant,
+  assertMayLead,
+  assertNoSuspects,
+  assertVersion,
+  type IncidentRow,
+  lockOpenIncident,
+  mayLead,
+  namesOf,
+  roleColumns,
+  saveIncident,
+  suspectsAmong,
+} from './incident.ts'
 import { mailAbout } from './mails.ts'
 import { insertNote } from './notes.ts'
 import { pageForRole, pageForVacancy, watchForLead } from './scope.ts'
@@ -43,6 +56,11 @@ export async function assignRole(
     await (isAsked ? assertResponders : assertPeople)(tx, [personId], 'personId')
     await assertNoSuspects(tx, context, id, [personId], 'personId')
   }
+  const isGivenUp = personId === null && incident[roleColumns[role]] === caller.personId
+  if (!isGivenUp) assertMayGrant(caller, incident, 'assign its roles')
+  // Whom they name instead of a lead who is away sees it for good: somebody else, then.
+  if (personId !== null && (await withTheirAccounts(tx, [caller.personId])).includes(personId))
+    await assertNoEmergencyAccess(tx, caller, incident, 'give you a role')
   if (role === 'executive') await assertMayAssignExecutive(tx, caller, incident, personId)
   else await assertMayReplace(tx, caller, incident, role)
   if (isAsked && incident[roleColumns[role]] !== personId) return askToTakeOver(tx, context, caller, incident, role, personId, note)
@@ -212,14 +230,16 @@ export async function takeVacantRole(tx: Tx, context: AppContext, actor: Actor, 
 /** Who acknowledges the page that asks somebody to take over a role has it: whoever it escalated to as well. */
 export async function takeAskedRole(tx: Tx, context: AppContext, actor: Actor, id: string, role: HandedOver, personId: string): Promise<void> {
   const incident = await lockForAnswer(tx, context, id, personId)
-  if (incident !== undefined && (await findHandover(tx, id, role)) !== undefined) await takeRole(tx, context, actor, incident, role, personId)
+  if (incident === undefined || (await findHandover(tx, id, role)) === undefined) return
+  // In the end the page of a restricted incident goes to administrators, who see no more of it than that.
+  if (await context.visibility.maySee(tx, { personId, role: 'responder', needToKnow: 'own' }, id)) await takeRole(tx, context, actor, incident, role, personId)
 }
 
 /** An open incident of which somebody has answered a page; undefined where they have been named a suspect since. */
 async function lockForAnswer(tx: Tx, context: AppContext, id: string, personId: string): Promise<IncidentRow | undefined> {
   const [incident] = await tx.db.select().from(incidents).where(eq(incidents.id, id)).for('update')
   if (!incident || incident.status === 'closed') return undefined
-  return (await context.visibility.suspectsOf(tx, [id])).get(id)?.has(personId) ? undefined : incident
+  return (await suspectsAmong(tx, context, id, [personId])).length > 0 ? undefined : incident
 }
 
 /** Pages for somebody who takes a role that nobody has: the team by rota, or the administrators of a restricted incident without a lead. */

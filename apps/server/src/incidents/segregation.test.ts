@@ -1,4 +1,4 @@
-import type { IncidentClass, SeverityCriteria } from '@tocsin/api'
+import { createClient, type IncidentClass, type SeverityCriteria } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test } from '../../test/world.ts'
@@ -9,14 +9,16 @@ const criteria: SeverityCriteria = {
 }
 
 /** An incident that one lead has brought to recovered, alone. */
-async function recovered(lead: Person, kind: IncidentClass) {
+async function recovered(lead: Person, kind: IncidentClass, container: Person['call'] = lead.call) {
   const { id } = await lead.call('openIncident', { body: { title: 'Odd sign-ins', reason: 'Seen.' } })
   const params = { id }
   const read = () => lead.call('incident', { params })
   const say = async (reason = 'As the runbook says.') => ({ params, body: { version: (await read()).version, reason } })
   await lead.call('assessSeverity', { params, body: { version: (await read()).version, criteria } })
   await lead.call('classifyIncident', { params, body: { ...(await say()).body, class: kind } })
-  for (const act of ['declareIncident', 'containIncident', 'eradicateIncident'] as const) await lead.call(act, await say())
+  await lead.call('declareIncident', await say())
+  await container('containIncident', await say())
+  await lead.call('eradicateIncident', await say())
   const recover = async (secureState = 'Restored from clean images', verification = 'Two scans found nothing') =>
     lead.call('recoverIncident', {
       params,
@@ -118,8 +120,32 @@ describe('segregation of duties', () => {
     expect(await strict.approve(administrator)).toMatchObject({ class: 'security-incident' })
     await expect(strict.propose(lead, { kind: 'close' })).rejects.toThrow(/somebody else must close it/)
 
+    // Whoever sets the policy does not set it for what they are about to do.
+    const before = await recovered(administrator, 'security-incident')
     await administrator.call('setSegregationPolicy', { body: { version: 2, declareLower: 'off', containClose: 'off', recoverVerify: 'off' } })
+    await expect(before.verify(administrator)).rejects.toThrow(/somebody else must verify the recovery/)
+    expect(await before.closing()).toEqual(['The recovery is not verified yet.'])
+    await before.verify(lead)
+    await expect(administrator.call('closeIncident', await before.say())).rejects.toThrow(/somebody else must close it/)
     const free = await recovered(lead, 'security-incident')
     expect(await lead.call('closeIncident', await free.say())).toMatchObject({ status: 'closed' })
+  })
+
+  test('counts a service account, whoever made it, as nobody', async ({ world }) => {
+    const [lead, other, administrator] = [await world.person('lead', 'Ada'), await world.person('lead', 'Ben'), await world.person('administrator')]
+    const body = { name: 'Playbooks', role: 'lead', scopes: ['incidents:read', 'incidents:write'] } as const
+    const { secret } = await administrator.call('createApiKey', { body: { ...body, scopes: [...body.scopes] } })
+    const playbooks = createClient({ origin: world.origin, apiKey: secret })
+    const byLead = await recovered(lead, 'security-incident')
+    await byLead.verify(other)
+    await expect(playbooks('closeIncident', await byLead.say())).rejects.toThrow(/closed by a person/)
+    await byLead.propose(lead, { kind: 'close' })
+    await byLead.approve(other)
+    const byKey = await recovered(lead, 'security-incident', playbooks)
+    await byKey.verify(other)
+    await expect(lead.call('closeIncident', await byKey.say())).rejects.toThrow(/A service account contained this incident, so closing it takes two people/)
+    await byKey.propose(lead, { kind: 'close' })
+    await expect(byKey.approve(lead)).rejects.toMatchObject(refusal('forbidden'))
+    expect(await byKey.approve(other)).toMatchObject({ status: 'closed' })
   })
 })

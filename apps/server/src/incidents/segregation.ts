@@ -83,7 +83,7 @@ export async function unseenActs(reader: Reader, incident: IncidentRow): Promise
   const { recoveredBy, verified, exceptions } = await readActs(reader, incident.id)
   const isToVerify = incident.stoodDownAt === null && recoveredBy !== undefined && verified === undefined
   return [
-    ...(isToVerify && (await readPolicy(reader)).recoverVerify !== 'off' ? ['The recovery is not verified yet.'] : []),
+    ...(isToVerify && (await modeOf(reader, incident, 'recoverVerify')) !== 'off' ? ['The recovery is not verified yet.'] : []),
     ...exceptions.flatMap(({ entry, review }) =>
       review === undefined ? [`${exceptionSentence(entry.data.pair, entry.data.person.name)}. Somebody else with the role lead has to review that.`] : [],
     ),
@@ -95,9 +95,23 @@ const did = async (tx: Tx, caller: Caller, actor: Actor | undefined) => actor !=
 
 const reportable: readonly IncidentRow['class'][] = ['customer-reportable', 'privacy-breach']
 
+type Pair = 'declareLower' | 'containClose' | 'recoverVerify'
+const modes: readonly Mode[] = ['off', 'review', 'block']
+
+/** How a pair of acts is separated in an incident: by the strictest policy since it was declared, so that nobody loosens it for what they are about to do. */
+async function modeOf(reader: Reader, { id }: IncidentRow, pair: Pair): Promise<Mode> {
+  const now = (await readPolicy(reader))[pair]
+  const entries = await entriesAbout(reader, [id, settingName], ['incident.declared', 'segregation-policy.changed'])
+  const declared = entries.findLastIndex(({ type }) => type === 'incident.declared')
+  const held = [now]
+  for (const entry of entries.slice(declared + 1))
+    if (entry.fault === null && entry.type === 'segregation-policy.changed') held.push(entry.data.before[pair], entry.data[pair])
+  return modes.findLast(mode => held.includes(mode)) ?? now
+}
+
 /** How containing and closing are separated: never off where customers or authorities are to be told, and blocked where there is somebody else to close it. */
 async function closingMode(tx: Tx, incident: IncidentRow): Promise<Mode> {
-  if (!reportable.includes(incident.class)) return (await readPolicy(tx)).containClose
+  if (!reportable.includes(incident.class)) return modeOf(tx, incident, 'containClose')
   const [found] = await tx.db
     .select({ n: count() })
     .from(people)
@@ -105,12 +119,24 @@ async function closingMode(tx: Tx, incident: IncidentRow): Promise<Mode> {
   return (found?.n ?? 0) > 1 ? 'block' : 'review'
 }
 
-/** @throws AppProblem forbidden where who contained an incident would close it alone. @param isApproved somebody else has approved that it is closed */
+/**
+ * Nobody knows who is behind a service account: it is nobody's second person, neither for who contained an incident nor for who closes it.
+ * @throws AppProblem forbidden where who contained an incident would close it alone
+ * @param isApproved somebody else has approved that it is closed
+ */
 export async function assertMayCloseAlone(tx: Tx, caller: Caller, incident: IncidentRow, isApproved = false): Promise<void> {
   if (incident.declaredAt === null || incident.stoodDownAt !== null) return
   const mode = await closingMode(tx, incident)
   if (mode === 'off' || (mode === 'review' && isApproved)) return
-  if (!(await did(tx, caller, (await readActs(tx, incident.id)).containedBy))) return
+  if (!isApproved) assertPerson(caller, 'A declared incident must be closed')
+  const { containedBy } = await readActs(tx, incident.id)
+  if (containedBy?.kind === 'key') {
+    if (isApproved) return
+    throw forbidden(
+      'A service account contained this incident, so closing it takes two people. Propose to close it (kind close), for somebody else to approve.',
+    )
+  }
+  if (!(await did(tx, caller, containedBy))) return
   throw forbidden(
     mode === 'block'
       ? 'You contained this incident, so somebody else must close it.'
@@ -123,7 +149,7 @@ export async function assertMayCloseAlone(tx: Tx, caller: Caller, incident: Inci
  * @throws AppProblem forbidden where the policy blocks it
  */
 export async function separateLowering(tx: Tx, caller: Caller, incident: IncidentRow): Promise<void> {
-  const mode = (await readPolicy(tx)).declareLower
+  const mode = await modeOf(tx, incident, 'declareLower')
   if (mode === 'off' || !(await did(tx, caller, (await readActs(tx, incident.id)).declaredBy))) return
   if (mode === 'block') throw forbidden('You declared this incident, so somebody else must approve that it is lowered or stood down.')
   await recordException(tx, caller, incident, 'declare-lower')
@@ -144,7 +170,7 @@ export async function verifyRecovery(tx: Tx, context: AppContext, caller: Caller
   if (incident.status !== 'recovered' || incident.stoodDownAt !== null) throw conflict('Only the recovery of a recovered incident can be verified.')
   const { recoveredBy, verified } = await readActs(tx, id)
   if (verified !== undefined) throw conflict(`${verified.actor.name} has verified this recovery.`)
-  const mode = (await readPolicy(tx)).recoverVerify
+  const mode = await modeOf(tx, incident, 'recoverVerify')
   if (mode !== 'off' && (await did(tx, caller, recoveredBy))) {
     if (mode === 'block') throw forbidden('You recovered this incident, so somebody else must verify the recovery.')
     await recordException(tx, caller, incident, 'recover-verify')

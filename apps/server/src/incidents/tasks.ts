@@ -8,6 +8,7 @@ import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { conflict, forbidden, notFound } from '../kernel/problems.ts'
 import { assertSecondPerson } from '../notify/index.ts'
+import { assertNotReviewedByOneself } from './emergency-access.ts'
 import { assertNoSuspects, assertVersion, type IncidentRow, isExecutiveSponsor, lockOpenIncident, namesOf } from './incident.ts'
 import { taskRecord } from './records.ts'
 import { tasks } from './tables.ts'
@@ -33,8 +34,7 @@ async function assertAssignee(tx: Tx, context: AppContext, incidentId: string, p
 }
 
 /** Writes a task whose input has been checked, and tells its assignee. */
-export async function insertTask(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow, input: NewTask): Promise<void> {
-  const id = newId()
+export async function insertTask(tx: Tx, context: AppContext, caller: Caller, incident: IncidentRow, input: NewTask, id: string = newId()): Promise<void> {
   await tx.db.insert(tasks).values({ ...input, id, incidentId: incident.id })
   await record(tx, { actor: caller.actor, type: 'task.added', subject: { kind: 'task', id }, within: incident.id, data: { ...input } })
   if (input.assigneeId !== null) await tellAssignee(tx, context, incident, { ...input, id }, input.assigneeId, caller.personId)
@@ -78,6 +78,7 @@ export async function changeTask(
   const { title = before.title, assigneeId = before.assigneeId, dueOn = before.dueOn, isDone = before.isDone } = input
   const after = { title, assigneeId, dueOn, isDone }
   if (isDeepStrictEqual(after, before)) return
+  await assertNotReviewedByOneself(tx, caller, incidentId, id)
   // Who finished it first, and when, stays.
   const isFinished = isDone && !before.isDone
   if (isFinished) await assertAsRecorded(context, tx, incidentId, taskRecord(task))

@@ -284,12 +284,12 @@ export async function lastEntryAbout<Type extends EventType>(
   return entry === undefined || entry.fault !== null ? undefined : (entry as EntryOf<Type>)
 }
 
-/** All entries of some types about a subject that this program wrote, oldest first. */
-export async function entriesAbout(reader: Reader, subjectId: string, types: readonly EventType[]): Promise<Entry[]> {
+/** All entries of some types about a subject, or about some, that this program wrote, oldest first. */
+export async function entriesAbout(reader: Reader, subjectIds: string | readonly string[], types: readonly EventType[]): Promise<Entry[]> {
   const rows = await reader.db
     .select(storedColumns)
     .from(journal)
-    .where(and(eq(journal.subjectId, subjectId), inArray(journal.type, [...types])))
+    .where(and(inArray(journal.subjectId, [subjectIds].flat()), inArray(journal.type, [...types])))
     .orderBy(journal.seq)
   const faults = await faultsOf(reader, rows)
   return rows.filter(({ id }) => !faults.has(id)).map(toEntry)

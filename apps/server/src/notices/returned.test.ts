@@ -132,6 +132,9 @@ describe('a notice that is returned', () => {
     await bounce(world, mail, 'out-of-office')
     await bounce(world, mail, 'read')
     await bounce(world, mail, 'qmail', security)
+    // Whoever has the mail has its return address for ever. No server reports after weeks.
+    world.jump({ days: 31 })
+    await expect(bounce(world, mail, 'postfix')).rejects.toThrow(/550 .*sent more than 30 days ago/)
     expect(await states()).toEqual({ [security]: 'sent' })
     expect((await initial()).state).toBe('notified')
   })

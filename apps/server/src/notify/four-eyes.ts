@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { assertPerson, type Caller } from '../access/index.ts'
-import type { Tx } from '../kernel/database.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
 import { forbidden } from '../kernel/problems.ts'
 
 /** A mailbox: whatever stands after a + in front of the @ is the same one. */
@@ -18,6 +18,15 @@ export async function assertSecondPerson(tx: Tx, caller: Caller, first: readonly
   const ids = first.flatMap(id => id ?? [])
   if (ids.includes(caller.personId)) throw forbidden(sentence)
   if (await isOneOf(tx, caller, ids)) throw forbidden(`${sentence} Your account has a mailbox or contact method of theirs, and counts as the same person.`)
+}
+
+/** The accounts of some people: those given, and others with the mailbox of one of them. */
+export async function withTheirAccounts(reader: Reader, personIds: readonly string[]): Promise<string[]> {
+  const { rows } = await reader.db.execute<{ id: string }>(sql`
+    select id from people where id = any(${sql.param([...personIds])}::uuid[])
+      or ${mailbox(sql`email`)} in (select ${mailbox(sql`own.email`)} from people own where own.id = any(${sql.param([...personIds])}::uuid[]))
+    order by id`)
+  return rows.map(({ id }) => id)
 }
 
 /** True for one of some people, by their account or by another one that counts as the same person; a service account counts as whoever made it. */

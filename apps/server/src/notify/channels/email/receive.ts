@@ -1,5 +1,6 @@
 import { eq } from 'drizzle-orm'
 import type { AppContext } from '../../../access/index.ts'
+import { addDays } from '../../../kernel/clock.ts'
 import { transactionRetried } from '../../../kernel/database.ts'
 import { idFor, newId } from '../../../kernel/ids.ts'
 import { AppProblem } from '../../../kernel/problems.ts'
@@ -36,13 +37,19 @@ export async function answerByMail(context: AppContext, desk: AnswerDesk, { mess
   }
 }
 
+/** Servers give up after days (RFC 5321, 4.5.4.1), also where mail is forwarded. Whoever has a mail has its return address, too: later they undo nothing. */
+const reportDays = 30
+
 /**
  * Acts on a report of what became of a mail of ours.
- * @throws RefusedMail where it is about a mail to somebody else
+ * @throws RefusedMail where it is about a mail to somebody else, or about one that was sent long ago
  */
 export async function takeReport(context: AppContext, messenger: Outbox, { messageId, report }: IncomingReport): Promise<void> {
-  const [sent] = await context.database.reader().db.select({ address: messages.address }).from(messages).where(eq(messages.id, messageId))
+  const reader = context.database.reader()
+  const [sent] = await reader.db.select({ address: messages.address, sentAt: messages.sentAt }).from(messages).where(eq(messages.id, messageId))
   const about = sent && reportFor(report, messageId, sent.address)
-  if (about === undefined) throw new RefusedMail('This report is not about the mail that has this return address')
+  if (sent === undefined || about === undefined) throw new RefusedMail('This report is not about the mail that has this return address')
+  if (sent.sentAt !== null && sent.sentAt < addDays(reader.now, -reportDays))
+    throw new RefusedMail(`This report is about a mail that was sent more than ${reportDays} days ago`)
   await transactionRetried(context.database, tx => messenger.report(tx, messageId, about))
 }
