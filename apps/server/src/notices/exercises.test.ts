@@ -101,6 +101,15 @@ describe('an exercise', () => {
     await expect(lead.call('escalateAlert', { params: { id: other.id }, body: { ...disposition, incidentId: own.id } })).rejects.toThrow(
       /belongs to an exercise/,
     )
+    // As a duplicate of an exercise, what is real would be dismissed.
+    const [unread, drill] = [await world.alert({ title: 'Real' }), await world.alert({ title: 'Drill', isExercise: true })]
+    for (const [id, duplicateOf] of [
+      [unread.id, drill.id],
+      [drill.id, unread.id],
+    ] as const)
+      await expect(lead.call('dismissAlert', { params: { id }, body: { ...disposition, value: 'duplicate', duplicateOf } })).rejects.toMatchObject(
+        refusal('invalid', 'duplicateOf'),
+      )
     const { version } = await lead.call('incident', { params })
     const part = { version, reason: 'One cause.', incidentIds: [own.id] }
     await expect(lead.call('makeParent', { params, body: part })).rejects.toMatchObject(refusal('conflict'))
