@@ -107,7 +107,7 @@ const fromFound = ({ found }: IncidentRecord['obligations'][number]) =>
 
 /** Whom something is owed to, and what. */
 const owed = ({ kind, customer }: IncidentRecord['obligations'][number]) =>
-  customer === null ? 'List of affected customers' : kind === 'update' ? `${customer.name}, announced update` : customer.name
+  customer === null ? 'List of affected customers' : kind === 'update' ? `${customer.name}, update` : customer.name
 
 function obligationsSection(obligations: IncidentRecord['obligations']): string {
   if (obligations.length === 0) return '<p class="quiet">None.</p>'
