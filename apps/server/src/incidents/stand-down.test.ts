@@ -87,7 +87,7 @@ describe('standing down', () => {
   })
 
   test('tells customers who were notified, and only then can the incident be closed, from whatever status', async ({ world }) => {
-    const { lead, params, read, say, obligations, standDown, notify, closing } = await declared(world)
+    const { lead, other, params, read, say, obligations, standDown, notify, closing } = await declared(world)
     await notify()
     expect(await standDown()).toMatchObject({ status: 'declared', class: 'not-an-incident', closedAt: null })
     expect((await obligations()).map(({ kind, state }) => [kind, state])).toContainEqual(['update', 'due'])
@@ -127,6 +127,18 @@ describe('standing down', () => {
     await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
     await lead.call('closeIncident', await say())
     expect(await read()).toMatchObject({ status: 'closed', class: 'not-an-incident' })
+
+    // An auditor reads in the report what the pages show.
+    const report = await (await lead.call.raw('printIncident', { params })).text()
+    for (const told of [
+      '<th scope="row">Stood down</th>',
+      '<th scope="row">Round</th><td>2: it was reopened</td>',
+      'proposed to stand the incident down<br>A test of the backup team.',
+      `approved by ${other.name}`,
+      'Globex, update</strong>: notified',
+    ])
+      expect(report).toContain(told)
+    expect(report).not.toContain('Exercise')
   })
 })
 
