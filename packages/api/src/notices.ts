@@ -108,7 +108,11 @@ export const noticeRoutes = {
     path: '/api/v1/obligations',
     summary: 'List notification obligations, earliest due date first',
     access: atLeast('observer', 'incidents:read'),
-    query: ChangingQuery.extend({ view: z.enum(['open', 'all']).default('open'), incidentId: Id.optional() }),
+    query: ChangingQuery.extend({
+      view: z.enum(['open', 'all']).default('open'),
+      incidentId: Id.optional(),
+      isExercise: z.enum(['true', 'false']).optional().describe('Only those of exercises, or only real ones'),
+    }),
     reply: pageOf(Obligation),
   }),
   draftNotice: route({

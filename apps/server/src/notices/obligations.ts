@@ -178,12 +178,20 @@ export async function listObligations(
   reader: Reader,
   context: AppContext,
   viewer: Viewer,
-  query: { view: 'open' | 'all'; incidentId?: string | undefined; limit: number; cursor?: string | undefined; updatedSince?: Instant | undefined },
+  query: {
+    view: 'open' | 'all'
+    incidentId?: string | undefined
+    isExercise?: 'true' | 'false' | undefined
+    limit: number
+    cursor?: string | undefined
+    updatedSince?: Instant | undefined
+  },
 ): Promise<{ items: Obligation[]; next: string | null }> {
   const after = cursor.read(query.cursor)
   const condition = and(
     query.view === 'open' ? isOpen : undefined,
     query.incidentId === undefined ? undefined : eq(obligations.incidentId, query.incidentId),
+    query.isExercise === undefined ? undefined : eq(obligations.isExercise, query.isExercise === 'true'),
     changedObligations(reader, query.updatedSince),
     // The first of the two is the part that an index holds.
     after && sql`(${isMet}, ${dueOrder}) >= (${after[0]}, ${after[1]}::timestamptz)`,
