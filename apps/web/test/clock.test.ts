@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { ServerClock } from '../src/parts/clock.ts'
+import { clockText } from '../src/shell/clock-text.ts'
 
 const second = (at: number) => new Date(at).toUTCString()
 const start = Date.parse('2026-11-27T12:00:00Z')
@@ -21,4 +22,13 @@ test('a device whose clock is right is left as it is, and one that is set meanwh
   expect(clock.at(start)).toBe(start)
   clock.hear(second(start - 86_400_000), start + 5_000, start + 5_050)
   expect(Math.abs(clock.at(start + 5_000) - (start - 86_400_000))).toBeLessThan(1_000)
+})
+
+// m2: 999 of "and 999 more · incident 2" were of another one.
+test('the deadline on every page names the incident that it is of, and counts the others without saying that they are of it', () => {
+  const incident = { id: 'i', number: 2, title: 'Leak', isClosed: false, executiveId: null }
+  const customer = { id: 'c', name: 'Delayed Ltd' }
+  expect(clockText({ kind: 'initial', customer, incident }, 999)).toBe('to notify Delayed Ltd · incident 2, and 999 more due')
+  expect(clockText({ kind: 'update', customer, incident }, 0)).toBe('to update Delayed Ltd · incident 2')
+  expect(clockText({ kind: 'scope', customer: null, incident }, 0)).toBe('to list the affected customers · incident 2')
 })

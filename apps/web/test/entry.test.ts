@@ -146,7 +146,10 @@ describe('coming in', () => {
   test('a report is sent with a file, and its private link shows how it stands', async ({ world }) => {
     const context = await browser.newContext({ viewport: { width: 390, height: 844 }, baseURL: world.server.origin })
     const page = await context.newPage()
+    // m5: whoever reports knows whom they write to.
+    await (await world.person('administrator')).call('renameOrganization', { body: { name: 'Bright Ledger' } })
     await page.goto('/report/customer')
+    await page.getByRole('heading', { name: 'Report a security concern to Bright Ledger' }).waitFor()
     await page.getByRole('button', { name: 'Send report' }).click()
     await page.getByText('must not be empty').first().waitFor()
     await page.getByLabel('What have you seen?').fill('A mail in your name asks for my password.')

@@ -54,14 +54,14 @@ export const Obligation = z
     customer: Reference.nullable().describe('Null for `scope`: no customer is listed'),
     state: z.enum(obligationStates).describe('`ended`: nothing is owed any more, for example because customers were listed'),
     timing: Timing.nullable().describe(
-      "Deadline status; null until the incident is declared. Where the contract's deadline had passed before the customer was found affected, it is counted from being found",
+      "Deadline status; null until the incident is declared, and where no notice is owed (waived, ended). Where the contract's deadline had passed before the customer was found affected, it is counted from being found",
     ),
     contractTiming: Timing.nullable().describe('Deadline status by the contract, whenever the customer was found'),
     term: NoticeTerm.nullable().describe('The term of the contract when the deadline started; null until then, and for an announced update'),
     startedAt: At.nullable(),
     dueAt: At.nullable().describe('By the contract'),
     found: z
-      .object({ at: At, dueAt: At, timing: Timing })
+      .object({ at: At, dueAt: At, timing: Timing.nullable() })
       .nullable()
       .describe('When the customer was found affected, and the deadline if the same time is counted from then'),
     notifiedAt: At.nullable(),
@@ -108,7 +108,11 @@ export const noticeRoutes = {
     path: '/api/v1/obligations',
     summary: 'List notification obligations, earliest due date first',
     access: atLeast('observer', 'incidents:read'),
-    query: ChangingQuery.extend({ view: z.enum(['open', 'all']).default('open'), incidentId: Id.optional() }),
+    query: ChangingQuery.extend({
+      view: z.enum(['open', 'all']).default('open'),
+      incidentId: Id.optional(),
+      isExercise: z.enum(['true', 'false']).optional().describe('Only those of exercises, or only real ones'),
+    }),
     reply: pageOf(Obligation),
   }),
   draftNotice: route({
@@ -139,6 +143,15 @@ export const noticeRoutes = {
     body: z.object({ version: Version }),
     reply: Obligation,
   }),
+  discardNotice: route({
+    method: 'POST',
+    path: '/api/v1/notices/{id}/discard',
+    summary: 'Discard a notice that was not sent; the audit log keeps what it said',
+    access: atLeast('responder', 'incidents:write'),
+    params: IdParams,
+    body: z.object({ version: Version }),
+    reply: Obligation,
+  }),
   sendNotice: route({
     method: 'POST',
     path: '/api/v1/notices/{id}/send',
@@ -164,6 +177,15 @@ export const noticeRoutes = {
     access: atLeast('responder'),
     params: IdParams,
     body: z.object({ version: Version }),
+    reply: Obligation,
+  }),
+  rejectDecision: route({
+    method: 'POST',
+    path: '/api/v1/obligations/{id}/decision/reject',
+    summary: 'Reject a proposed deferral or waiver, with the reason; must be the executive sponsor or a lead, and not the person who proposed it',
+    access: atLeast('responder'),
+    params: IdParams,
+    body: z.object({ version: Version, reason: Text(8_000) }),
     reply: Obligation,
   }),
   withdrawDecision: route({

@@ -32,12 +32,13 @@ const decision = (kind: z.output<typeof DecisionKind>, customer: string) =>
       : 'deferral of the list of affected customers'
     : `${decided[kind]} of the notice to ${customer}`
 
-const EndReason = z.enum(['customers-listed', 'promised-anew', 'stood-down', 'notice-returned'])
+const EndReason = z.enum(['customers-listed', 'promised-anew', 'stood-down', 'notice-returned', 'reopened'])
 const ended = {
   'customers-listed': 'affected customers are listed',
   'promised-anew': 'a newer notice announced another time',
   'stood-down': 'the incident was stood down',
   'notice-returned': 'the notice that announced it was returned',
+  reopened: 'the incident is no longer stood down',
 } as const
 
 const Deadlines = { startedAt: Instant, dueAt: Instant, foundAt: Instant.nullable(), foundDueAt: Instant.nullable() }
@@ -99,11 +100,7 @@ export const noticeEvents = [
     }),
     sentence: ({ data }) => {
       const what =
-        data.customer === ''
-          ? 'No affected customer listed'
-          : data.kind === 'update'
-            ? `Announced update to ${data.customer} not sent`
-            : `${data.customer} not notified`
+        data.customer === '' ? 'No affected customer listed' : data.kind === 'update' ? `Update to ${data.customer} not sent` : `${data.customer} not notified`
       return `${what} after ${Math.round(data.afterHours)} h${data.isOverdue ? ', overdue' : ''}; ${data.isOverdue ? 'incident lead and executive sponsor' : 'incident lead'} paged`
     },
   }),
@@ -128,7 +125,7 @@ export const noticeEvents = [
     /** The notice that met it reached nobody: it is due again, with the deadline that it had. */
     data: z.strictObject({ customer: z.string(), kind: ObligationKind, dueAt: Instant.nullable(), noticeId: Id }),
     sentence: ({ data, at }) =>
-      `${data.kind === 'update' ? `The announced update to ${data.customer}` : `The notification of ${data.customer}`} is due again${data.dueAt === null ? '' : `, by ${when(data.dueAt, at)}`}: the notice was returned`,
+      `${data.kind === 'update' ? `The update to ${data.customer}` : `The notification of ${data.customer}`} is due again${data.dueAt === null ? '' : `, by ${when(data.dueAt, at)}`}: the notice was returned`,
   }),
   event({
     type: 'obligation.joined',
@@ -161,7 +158,7 @@ export const noticeEvents = [
       const due = `due ${when(data.dueAt, at)}`
       const deferred = data.state === 'deferred'
       if (data.customer === '') return `Affected customers not listed in time: they were ${due}${deferred ? '; the list is deferred' : ''}`
-      if (data.kind === 'update') return `Announced update to ${data.customer} not sent in time: it was ${due}${deferred ? '; it is deferred' : ''}`
+      if (data.kind === 'update') return `Update to ${data.customer} not sent in time: it was ${due}${deferred ? '; it is deferred' : ''}`
       return `Notification deadline for ${data.customer} missed: the notice was ${due}${deferred ? '; the notice is deferred' : ''}`
     },
     upcasts: [({ hours, ...data }) => ({ ...data, term: hours === null ? null : hoursOfDeclaration(hours) })],
@@ -202,7 +199,7 @@ export const noticeEvents = [
     within: 'incident',
     data: z.strictObject({ customer: z.string(), kind: ObligationKind, why: EndReason }),
     sentence: ({ data }) =>
-      `${data.customer === '' ? 'Nobody has to be asked for the affected customers' : `The ${data.kind === 'initial' ? 'notice' : 'announced update'} to ${data.customer} is not due`} any more: ${ended[data.why]}`,
+      `${data.customer === '' ? 'Nobody has to be asked for the affected customers' : `The ${data.kind === 'initial' ? 'notice' : 'update'} to ${data.customer} is not due`} any more: ${ended[data.why]}`,
   }),
   event({
     type: 'obligation.assessed',
@@ -241,8 +238,7 @@ export const noticeEvents = [
     subject: 'notice',
     within: 'incident',
     data: z.strictObject({ customer: z.string(), state: z.enum(['draft', 'approved']), sha256: Digest }),
-    sentence: ({ data }) =>
-      `Discarded the ${data.state === 'draft' ? 'draft of a notice' : 'approved notice'} to ${data.customer}, who is not affected any more`,
+    sentence: ({ data }) => `Discarded the ${data.state === 'draft' ? 'draft of a notice' : 'approved notice'} to ${data.customer}`,
   }),
   event({
     type: 'notice.approved',
@@ -338,6 +334,15 @@ export const noticeEvents = [
     /** `sha256`: of the canonical JSON of what was approved: kind, category, reason and day of review. */
     data: z.strictObject({ ...Decision.shape, sha256: Digest.optional() }),
     sentence: ({ data }) => `Approved the ${decision(data.kind, data.customer)}`,
+  }),
+  event({
+    type: 'decision.rejected',
+    version: 1,
+    subject: 'obligation',
+    within: 'incident',
+    /** It was proposed, and somebody who could have approved it did not. */
+    data: z.strictObject({ customer: z.string(), kind: DecisionKind, reason: z.string() }),
+    sentence: ({ data }) => `Rejected the ${decision(data.kind, data.customer)}`,
   }),
   event({
     type: 'decision.withdrawn',

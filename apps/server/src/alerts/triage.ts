@@ -80,7 +80,7 @@ export async function dismissAlert(
 ): Promise<void> {
   const alert = await lockAlert(tx, context, caller, id)
   assertUndecided(alert)
-  const original = duplicateOf === undefined ? undefined : await originalOf(tx, context, caller, id, duplicateOf)
+  const original = duplicateOf === undefined ? undefined : await originalOf(tx, context, caller, alert, duplicateOf)
   await tx.db
     .update(alerts)
     .set({
@@ -128,21 +128,30 @@ export async function reopenAlert(tx: Tx, context: AppContext, caller: Caller, i
 /** What an entry says of the rule that the alert, and so a disposition of it, rested on. */
 const ruleOf = ({ rule }: AlertRow) => (rule === null ? {} : { rule })
 
-/** The number of the alert that a duplicate repeats. @throws AppProblem invalid unless it is another one that the caller may see, and does not repeat this one */
-async function originalOf(tx: Tx, context: AppContext, caller: Caller, id: string, originalId: string): Promise<{ duplicateOf: number }> {
+/** The number of the alert that a duplicate repeats. @throws AppProblem invalid unless it is another one of its kind that the caller may see, and does not repeat this one */
+async function originalOf(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  { id, isDemo, isExercise }: AlertRow,
+  originalId: string,
+): Promise<{ duplicateOf: number }> {
   // Locked, so that no two of them become duplicates of each other at once.
   const [original] = await tx.db
-    .select({ duplicateOf: alerts.number })
+    .select({ duplicateOf: alerts.number, isDemo: alerts.isDemo, isExercise: alerts.isExercise })
     .from(alerts)
     .where(and(eq(alerts.id, originalId), ne(alerts.id, id), context.visibility.condition(caller, alerts.incidentId)))
     .for('share')
   if (!original) throw invalid('duplicateOf', 'must be the ID of another alert')
+  if (original.isExercise !== isExercise)
+    throw invalid('duplicateOf', isExercise ? 'must be an alert of an exercise, as this one is' : 'must be a real alert: that one belongs to an exercise')
+  if (original.isDemo !== isDemo) throw invalid('duplicateOf', isDemo ? 'must be demo data, as this alert is' : 'must be a real alert: that one is demo data')
   const { rows } = await tx.db.execute(sql`
     with recursive repeated (id) as (
       select ${originalId}::uuid union select ${alerts.duplicateOfId} from ${alerts} join repeated on ${alerts.id} = repeated.id
     ) select 1 from repeated where id = ${id}::uuid`)
   if (rows.length > 0) throw invalid('duplicateOf', 'must be an alert that is not itself a duplicate of this one')
-  return original
+  return { duplicateOf: original.duplicateOf }
 }
 
 /** Demo data goes in one step: nothing real may go with it, nor a real incident lose what it rests on. */

@@ -187,5 +187,9 @@ describe('a list', () => {
     expect((await outsider.call('counters')).openIncidents).toBe(0)
     await world.alert({ severity: 'low' })
     expect((await outsider.call('counters')).alertsToTriage).toBe(1)
+    // m1: the count is of all of them, not of a page.
+    const more = Array.from({ length: 120 }, (_, n) => ({ title: `Odd ${n}`, severity: 'low' as const }))
+    await lead.call('createAlerts', { body: more })
+    expect((await outsider.call('counters')).alertsToTriage).toBe(121)
   })
 })

@@ -9,6 +9,8 @@ export function incidentPage(
   proof: { digest: string; checkpoint: string; key: string },
 ): string {
   const { incident, obligations, review } = record
+  const { parent, children, recoveryVerified } = incident
+  const linked = (each: { number: number; title: string }) => `Incident ${each.number}: ${written(each.title)}`
   /** Names, and values as markup. */
   const facts: [string, string][] = [
     ['Status', text(incident.status)],
@@ -16,7 +18,15 @@ export function incidentPage(
     ['Severity', text(incident.severityWhy ?? 'not assessed')],
     ['Opened', instant(incident.openedAt)],
     ['Declared', instant(incident.declaredAt)],
+    ...rows(incident.stoodDownAt !== null, 'Stood down', () => `${instant(incident.stoodDownAt)}: it was declared in error`),
     ['Closed', instant(incident.closedAt)],
+    ...rows(incident.round > 1, 'Round', () => `${incident.round}: it was reopened`),
+    ...rows(incident.monitorUntil !== null, 'Monitor until', () => `${text(incident.monitorUntil ?? '')} UTC`),
+    ...rows(recoveryVerified !== null, 'Recovery verified', () => `${text(recoveryVerified?.by ?? '')}, ${instant(recoveryVerified?.at ?? null)}`),
+    ...rows(incident.isRestricted, 'Restricted', () => `Codename ${text(incident.codename ?? '')}`),
+    ...rows(incident.legalHoldReason !== null, 'Legal hold', () => lines(incident.legalHoldReason ?? '')),
+    ...rows(parent !== null, 'Parent incident', () => (parent === null ? '' : linked(parent))),
+    ...rows(children.length > 0, 'Linked incidents', () => children.map(linked).join('<br>')),
     ['Incident lead', text(incident.lead?.name ?? '—')],
     ['Service owner', text(incident.owner?.name ?? '—')],
     ['Communications lead', text(incident.communications?.name ?? '—')],
@@ -37,13 +47,16 @@ time{white-space:nowrap;font-variant-numeric:tabular-nums}
 @media print{body{margin:0}}
 </style></head><body>
 <h1>Incident ${incident.number}: ${written(incident.title)}</h1>
+${incident.isExercise ? '<p><strong>Exercise.</strong> It did not happen, and nothing of it was sent to customers, authorities or the public.</p>' : ''}
 <p class="quiet">Exported on ${instant(record.exportedAt)} by ${text(record.exportedBy)}.</p>
 ${alteredSection(record.altered)}${foreignSection(record.foreign)}<h2>Details</h2><table>${facts.map(([name, value]) => `<tr><th scope="row">${text(name)}</th><td>${value}</td></tr>`).join('')}</table>
 ${incident.summary ? `<h2>Summary</h2>${renderMarkdown(incident.summary)}` : ''}
 <h2>Affected services and customers</h2>${listed([...incident.services.map(each => ({ kind: 'Service', ...each })), ...incident.customers.map(each => ({ kind: 'Customer', ...each }))])}
 <h2>Key dates</h2>${keyDates(record.facts)}
 <h2>Timeline</h2><table>${incident.timeline.map(entry => `<tr><td>${instant(entry.at)}</td><td>${text(entry.by)}</td><td>${written(entry.sentence)}${entry.reason ? `<br>${lines(entry.reason)}` : ''}</td></tr>`).join('')}</table>
-<h2>Tasks</h2>${incident.tasks.length === 0 ? '<p class="quiet">None.</p>' : `<table>${incident.tasks.map(task => `<tr><td>${task.doneAt ? 'done' : 'open'}</td><td>${written(task.title)}</td><td>${text(task.assignee?.name ?? '')}</td></tr>`).join('')}</table>`}
+<h2>Proposals</h2>${proposed(incident.proposals)}${excepted(incident.exceptions)}
+<h2>Tasks</h2>${incident.tasks.length === 0 ? '<p class="quiet">None.</p>' : `<table>${incident.tasks.map(task => `<tr><td>${task.doneAt ? 'done' : 'open'}</td><td>${written(task.title)}</td><td>${text(task.assignee?.name ?? '')}${task.dueOn === null ? '' : `, due ${text(task.dueOn)}`}${task.isBusinessImpacting ? `<br>Business-impacting, approved by ${text(task.approvedBy ?? 'nobody')}` : ''}</td></tr>`).join('')}</table>`}
+<h2>Alerts</h2>${alerted(incident.alerts)}
 <h2>Observables</h2>${observed(unique(incident.alerts.flatMap(({ observables }) => observables)))}
 <h2>Notes</h2>${incident.notes.length === 0 ? '<p class="quiet">None.</p>' : incident.notes.map(note => `<div class="note"><p class="quiet">${text(note.author)}, ${instant(note.createdAt)}</p>${note.html}</div>`).join('')}
 <h2>Notification obligations</h2>${obligationsSection(obligations)}
@@ -81,6 +94,31 @@ function observed(observables: readonly Observable[]): string {
   return `<table>${observables.map(({ kind, value }) => `<tr><td>${text(kind)}</td><td>${text(defang(value))}</td></tr>`).join('')}</table>`
 }
 
+/** A row of the details that only some incidents have. */
+const rows = (isThere: boolean, name: string, value: () => string): [string, string][] => (isThere ? [[name, value()]] : [])
+
+function alerted(alerts: IncidentRecord['incident']['alerts']): string {
+  if (alerts.length === 0) return '<p class="quiet">None.</p>'
+  return `<table>${alerts.map(({ number, title, severity, firstSeenAt, count }) => `<tr><td>${number}</td><td>${severity}</td><td>${written(title)}</td><td>${instant(firstSeenAt)}${count > 1 ? `, ${count} times` : ''}</td></tr>`).join('')}</table>`
+}
+
+/** What took a second person, newest first. */
+function proposed(proposals: IncidentRecord['incident']['proposals']): string {
+  if (proposals.length === 0) return '<p class="quiet">None.</p>'
+  const decided = ({ state, decidedBy, decidedAt }: (typeof proposals)[number]) =>
+    state === 'open' ? 'not decided' : `${state}${decidedBy === null ? '' : ` by ${text(decidedBy)}`}, ${instant(decidedAt)}`
+  return `<table>${proposals.map(each => `<tr><td>${instant(each.proposedAt)}</td><td>${text(each.proposedBy.name)} proposed to ${written(each.change)}<br>${lines(each.reason)}</td><td>${decided(each)}</td></tr>`).join('')}</table>`
+}
+
+/** What one person did both of. */
+const excepted = (exceptions: IncidentRecord['incident']['exceptions']): string =>
+  exceptions
+    .map(
+      each =>
+        `<p>${text(each.sentence)}: ${each.reviewedBy === null ? 'not reviewed' : `reviewed by ${text(each.reviewedBy)}, ${instant(each.reviewedAt)}`}.</p>`,
+    )
+    .join('')
+
 function alteredSection(altered: readonly string[]): string {
   if (altered.length === 0) return ''
   return `<h2>Differences from the audit log</h2><p>The database was changed outside Tocsin. This report shows what is stored; the audit log says otherwise:</p><ul>${altered.map(each => `<li>${text(each)}</li>`).join('')}</ul>`
@@ -107,24 +145,24 @@ const fromFound = ({ found }: IncidentRecord['obligations'][number]) =>
 
 /** Whom something is owed to, and what. */
 const owed = ({ kind, customer }: IncidentRecord['obligations'][number]) =>
-  customer === null ? 'List of affected customers' : kind === 'update' ? `${customer.name}, announced update` : customer.name
+  customer === null ? 'List of affected customers' : kind === 'update' ? `${customer.name}, update` : customer.name
 
 function obligationsSection(obligations: IncidentRecord['obligations']): string {
   if (obligations.length === 0) return '<p class="quiet">None.</p>'
   return obligations
     .map(obligation => {
       const decision = obligation.decision
-        ? `<p>Decision: ${obligation.decision.kind === 'defer' ? 'deferred' : 'waived'} (${text(obligation.decision.reasonCategory)}). ${lines(obligation.decision.reason)} Proposed by ${text(obligation.decision.proposedBy.name)}, approved by ${text(obligation.decision.approvedBy ?? 'nobody')}, review date ${text(obligation.decision.reviewOn)}.</p>`
+        ? `<p>${obligation.decision.approvedBy === null ? 'Proposal' : 'Decision'} to ${obligation.decision.kind} it (${text(obligation.decision.reasonCategory)}). ${lines(obligation.decision.reason)} Proposed by ${text(obligation.decision.proposedBy.name)}, ${obligation.decision.approvedBy === null ? 'not approved' : `approved by ${text(obligation.decision.approvedBy)}`}, review date ${text(obligation.decision.reviewOn)}.</p>`
         : ''
       const sent = obligation.notices
         .flatMap(notice => notice.deliveries)
         .map(
           delivery =>
-            `<tr><td>${text(delivery.to)}</td><td>${text(delivery.state)}</td><td>${instant(delivery.at)}</td><td>${text(delivery.receipt ?? '')}</td></tr>`,
+            `<tr><td>${text(delivery.to)}</td><td>${text(delivery.state)}</td><td>${instant(delivery.at)}</td><td>${text(delivery.receipt ?? '')}${delivery.report === null ? '' : `<br>${text(delivery.report)}, ${instant(delivery.reportedAt)}`}</td></tr>`,
         )
       const notices = obligation.notices.map(
         notice =>
-          `<p><strong>${notice.kind === 'update' ? 'Update' : 'Notice'}</strong>, by ${text(notice.author.name)}, approved by ${text(notice.approvedBy ?? 'nobody')}.</p><p>${lines(notice.nature)}</p><p>${lines(notice.userImpact)}</p><p>${lines(notice.mitigation)}</p>`,
+          `<p><strong>${notice.kind === 'update' ? 'Update' : 'Notice'}</strong>, by ${text(notice.author.name)}, ${notice.approvedBy === null ? 'not approved' : `approved by ${text(notice.approvedBy)}, ${instant(notice.approvedAt)}`}, ${notice.state === 'sent' ? `sent ${instant(notice.sentAt)}` : 'not sent'}.</p><p>${lines(notice.nature)}</p><p>${lines(notice.userImpact)}</p><p>${lines(notice.mitigation)}</p>${notice.nextSteps === null ? '' : `<p>${lines(notice.nextSteps)}</p>`}${notice.nextCommunicationAt === null ? '' : `<p>Next communication by ${instant(notice.nextCommunicationAt)}</p>`}`,
       )
       return `<div class="note"><p><strong>${text(owed(obligation))}</strong>: ${obligation.state}; started ${instant(obligation.startedAt)}, due ${instant(obligation.dueAt)}${fromFound(obligation)}, notified ${instant(obligation.notifiedAt)}</p>${decision}${notices.join('')}${sent.length > 0 ? `<table>${sent.join('')}</table>` : ''}</div>`
     })

@@ -1,19 +1,19 @@
 import { differenceSentence } from '@tocsin/events/fold'
 import type { AppContext, Caller } from '../access/index.ts'
-import { allNotes, type ClosingConditions, listFacts, readIncident, wholeTimeline } from '../incidents/index.ts'
+import { allNotes, allProposals, type ClosingConditions, listFacts, readIncident, wholeTimeline } from '../incidents/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { obligationsOf } from '../notices/index.ts'
 import { readReviewOf } from '../reviews/index.ts'
 import { compareIncident } from './reconcile.ts'
 
 /**
- * The record of one incident: itself with its whole timeline and all notes, its notification obligations, its review; the rows that all of it is read from, and what of them
+ * The record of one incident: itself with its whole timeline, all notes and proposals, its notification obligations, its review; the rows that all of it is read from, and what of them
  * differs from the entries. The transaction holds a snapshot.
  */
 export async function readRecord(reader: Tx, context: AppContext, conditions: ClosingConditions, caller: Caller, id: string) {
   const read = await readIncident(reader, context, conditions, caller, id)
   const incident = {
-    ...{ ...read, notes: await allNotes(reader, caller, id), notesNext: null },
+    ...{ ...read, notes: await allNotes(reader, caller, id), notesNext: null, proposals: await allProposals(reader, id) },
     ...{ timeline: await wholeTimeline(reader, context, caller, id, read.alerts), timelineNext: null },
   }
   const facts = await listFacts(reader, id)

@@ -185,7 +185,7 @@ export async function classifyIncident(
 
 /** @throws AppProblem conflict where one person alone may not give a declared incident this class */
 function assertMayClassify(incident: IncidentRow, to: IncidentClass): void {
-  if (incident.stoodDownAt !== null) throw conflict('This incident was stood down. Close it and reopen it to classify it again.')
+  if (incident.stoodDownAt !== null) throw conflict('This incident was stood down. Reopen it to classify it again.')
   if (to === 'suspected') throw conflict('A declared incident cannot be classified as suspected.')
   if (to === 'not-an-incident')
     throw conflict(

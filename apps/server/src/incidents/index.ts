@@ -47,6 +47,7 @@ export { assertNoSuspects, findIncident, type IncidentRow, isExecutiveSponsor, l
 export { assertNotHeld } from './legal-hold.ts'
 export { renderMarkdown } from './markdown.ts'
 export { allNotes } from './notes.ts'
+export { allProposals } from './proposals.ts'
 export { countOpenIncidents, readIncident } from './read.ts'
 export { incidentRecords } from './records.ts'
 export { reopenForObligation } from './reopen.ts'

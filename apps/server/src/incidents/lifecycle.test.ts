@@ -22,11 +22,12 @@ describe('closing a recovered incident', () => {
   })
 })
 
-test('what was stood down can only be closed, whatever its status, and is declared again once reopened', () => {
+test('what was stood down can only be closed, whatever its status, or reopened, which declares it again', () => {
   const stoodDown = { ...recovered, class: 'not-an-incident', stoodDownAt: '2026-11-23T09:00:00.000Z' } as const
-  for (const status of ['declared', 'contained', 'eradicated', 'recovered'] as const) expect(possibleTransitions({ ...stoodDown, status })).toEqual(['close'])
+  for (const status of ['declared', 'contained', 'eradicated', 'recovered'] as const)
+    expect(possibleTransitions({ ...stoodDown, status })).toEqual(['close', 'reopen'])
   expect(blockers('close', stoodDown, '2026-11-24'), 'no monitoring period').toEqual([])
-  expect(destination('reopen', { ...stoodDown, status: 'closed' })).toBe('declared')
+  for (const status of ['contained', 'closed'] as const) expect(destination('reopen', { ...stoodDown, status })).toBe('declared')
   expect(destination('close', { ...stoodDown, status: 'closed' })).toBeUndefined()
 })
 

@@ -47,10 +47,10 @@ export function destination(action: Transition, state: IncidentState): IncidentS
   return actions[action].to
 }
 
-/** What was stood down can be closed whatever its status, and is declared again once it is reopened. */
+/** What was stood down can be closed whatever its status, and is declared again once it is reopened: at once, as nobody should be told that it was nothing meanwhile. */
 function whenStoodDown(action: Transition, { status }: IncidentState): IncidentStatus | undefined {
   if (action === 'close' && status !== 'closed') return 'closed'
-  return action === 'reopen' && status === 'closed' ? 'declared' : undefined
+  return action === 'reopen' ? 'declared' : undefined
 }
 
 /** What blocks a transition that the lifecycle allows, each as a sentence. */

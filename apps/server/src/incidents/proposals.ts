@@ -27,13 +27,14 @@ const maxShown = 20
 const digestOf = (proposal: ProposalRow) => digest(approvedOfProposal(proposal))
 
 /** The latest proposals of an incident, newest first. */
-export async function proposalsOf(reader: Reader, incidentId: string): Promise<Proposal[]> {
-  const rows = await reader.db
-    .select()
-    .from(proposals)
-    .where(eq(proposals.incidentId, incidentId))
-    .orderBy(desc(proposals.proposedAt), desc(proposals.id))
-    .limit(maxShown)
+export const proposalsOf = (reader: Reader, incidentId: string): Promise<Proposal[]> => readProposals(reader, incidentId, maxShown)
+
+/** Every proposal of an incident, newest first. */
+export const allProposals = (reader: Reader, incidentId: string): Promise<Proposal[]> => readProposals(reader, incidentId)
+
+async function readProposals(reader: Reader, incidentId: string, limit?: number): Promise<Proposal[]> {
+  const asked = reader.db.select().from(proposals).where(eq(proposals.incidentId, incidentId)).orderBy(desc(proposals.proposedAt), desc(proposals.id))
+  const rows = limit === undefined ? await asked : await asked.limit(limit)
   const names = await namesOf(
     reader,
     rows.flatMap(row => [row.proposedById, row.decidedById]),

@@ -5,6 +5,7 @@ import { destination } from './lifecycle.ts'
 
 /** Reopens a closed incident that owes something again, which no closed one may. @returns it as it is now; one that is open stays as it is */
 export async function reopenForObligation(tx: Tx, incident: IncidentRow, reason: string): Promise<IncidentRow> {
+  if (incident.status !== 'closed') return incident
   const to = destination('reopen', await stateOf(tx, incident))
   if (to === undefined) return incident
   const saved = await saveIncident(tx, incident, { status: to, closedAt: null })

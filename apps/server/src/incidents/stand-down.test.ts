@@ -87,7 +87,7 @@ describe('standing down', () => {
   })
 
   test('tells customers who were notified, and only then can the incident be closed, from whatever status', async ({ world }) => {
-    const { lead, params, read, say, obligations, standDown, notify, closing } = await declared(world)
+    const { lead, other, params, read, say, obligations, standDown, notify, closing } = await declared(world)
     await notify()
     expect(await standDown()).toMatchObject({ status: 'declared', class: 'not-an-incident', closedAt: null })
     expect((await obligations()).map(({ kind, state }) => [kind, state])).toContainEqual(['update', 'due'])
@@ -103,6 +103,22 @@ describe('standing down', () => {
       () => lead.call('closeIncident', { params, body }),
     ])
       await expect(refused()).rejects.toMatchObject(refusal('conflict'))
+    await expect(lead.call('classifyIncident', { params, body: { ...body, class: 'privacy-breach' } })).rejects.toThrow(/Reopen it to classify it again/)
+
+    // It was right after all: nobody has to be told first that it was nothing.
+    const [update] = (await obligations()).filter(({ kind }) => kind === 'update')
+    const correction = { nature: 'It was nothing.', userImpact: 'None', mitigation: 'None', isInvestigationComplete: true }
+    await lead.call('draftNotice', { params: { id: update?.id ?? '' }, body: correction })
+    const again = await lead.call('reopenIncident', { params, body: { ...(await say()).body, updateCustomers: false, noUpdateReason: 'They know of it.' } })
+    expect(again).toMatchObject({ status: 'declared', class: 'customer-reportable', stoodDownAt: null, closedAt: null })
+    expect((await obligations()).map(({ kind, state, notices }) => [kind, state, notices.length]).toSorted()).toEqual([
+      ['initial', 'notified', 1],
+      ['update', 'ended', 0],
+    ])
+    expect(again.timeline.map(({ sentence }) => sentence)).toEqual(
+      expect.arrayContaining(['Discarded the draft of a notice to Globex', 'The update to Globex is not due any more: the incident is no longer stood down']),
+    )
+    await standDown()
     await notify()
     world.expectMail('security@globex.test', /, update\)/)
     const review = await lead.call('startReview', { params })
@@ -111,6 +127,18 @@ describe('standing down', () => {
     await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
     await lead.call('closeIncident', await say())
     expect(await read()).toMatchObject({ status: 'closed', class: 'not-an-incident' })
+
+    // An auditor reads in the report what the pages show.
+    const report = await (await lead.call.raw('printIncident', { params })).text()
+    for (const told of [
+      '<th scope="row">Stood down</th>',
+      '<th scope="row">Round</th><td>2: it was reopened</td>',
+      'proposed to stand the incident down<br>A test of the backup team.',
+      `approved by ${other.name}`,
+      'Globex, update</strong>: notified',
+    ])
+      expect(report).toContain(told)
+    expect(report).not.toContain('Exercise')
   })
 })
 

@@ -265,7 +265,7 @@ async function describe(reader: Reader, incident: IncidentRow): Promise<{ title:
   const { count = 0, initial = 0, updates = 0, overdue = 0, dueAt = null } = named[0] ?? {}
   const what = [
     ...(initial > 0 ? [`${counted(initial, 'customer')} not notified`] : []),
-    ...(updates > 0 ? [`${counted(updates, 'announced update')} not sent`] : []),
+    ...(updates > 0 ? [`${counted(updates, 'update')} not sent`] : []),
     ...(count > initial + updates ? ['affected customers not listed'] : []),
   ].join(', ')
   const until = overdue > 0 ? (count === 1 ? 'overdue' : `${overdue} overdue`) : `due ${when(dueAt ?? now, now)}`
@@ -274,7 +274,7 @@ async function describe(reader: Reader, incident: IncidentRow): Promise<{ title:
     if (kind === 'scope') return `The list of affected customers ${time}. List them, or have it approved that nobody needs to be notified.`
     if (at !== null && foundDueAt !== null && wasFoundTooLate({ dueAt: at, foundAt }))
       return `${customer ?? ''}: the first notice ${time}, before the customer was found affected; counted from then, it ${foundDueAt < now ? 'was' : 'is'} due on ${when(foundDueAt, now)}.`
-    return `${customer ?? ''}: the ${kind === 'initial' ? 'first notice' : 'announced update'} ${time}.`
+    return `${customer ?? ''}: the ${kind === 'initial' ? 'first notice' : 'update'} ${time}.`
   })
   return {
     title: `Incident ${incident.number}: ${what} (${until})`,

@@ -77,6 +77,7 @@ describe('a decision to defer or waive', () => {
     const before = await obligation()
     const params = { id: before.id }
     await expect(propose(lead, { ...deferral, reviewOn: '2026-11-22' }), 'yesterday').rejects.toMatchObject(refusal('invalid', 'reviewOn'))
+    await expect(propose(lead, { ...deferral, reviewOn: '9999-12-31' }), 'never').rejects.toThrow(/reviewOn: must be within 366 days/)
     const other = { ...deferral, version: before.version + 1 }
     await expect(lead.call('proposeDecision', { params, body: other }), 'of another version').rejects.toMatchObject(refusal('conflict'))
     await expect(lead.call('withdrawDecision', { params }), 'none is there').rejects.toMatchObject(refusal('conflict'))
@@ -103,6 +104,17 @@ describe('a decision to defer or waive', () => {
     expect(await propose(lead, deferral)).toMatchObject({ state: 'due', version: due.version + 1 })
     await expect(approve(lead)).rejects.toThrow(/somebody other than the person who proposed it/)
     await expect(approve(primary)).rejects.toThrow(/executive sponsor or a lead/)
+    // It is rejected by whoever could approve it, for a reason, and proposed again.
+    const reject = async (person: Person) =>
+      person.call('rejectDecision', { params: { id: due.id }, body: { version: (await obligation()).version, reason: 'The police does not ask for it.' } })
+    await expect(reject(lead)).rejects.toThrow(/somebody other than the person who proposed it/)
+    await expect(reject(primary)).rejects.toThrow(/executive sponsor or a lead/)
+    expect(await reject(executive)).toMatchObject({ state: 'due', decision: null, dueAt: due.dueAt })
+    await expect(reject(executive)).rejects.toThrow(/no proposed deferral or waiver/)
+    expect(await entries('decision.rejected')).toMatchObject([
+      { actor: { id: executive.id }, data: { customer: 'Globex', kind: 'defer', reason: 'The police does not ask for it.' } },
+    ])
+    expect(await propose(lead, deferral)).toMatchObject({ state: 'due', decision: { approvedBy: null } })
     // A second account of the proposer is nobody else.
     const twin = await world.person('lead', lead.name.replace(/$/, '+2'))
     await expect(approve(twin)).rejects.toThrow(/counts as the same person/)
@@ -110,17 +122,24 @@ describe('a decision to defer or waive', () => {
     await expect(stale, 'of an older version').rejects.toThrow(/in the meantime/)
     expect(await obligation()).toMatchObject({ state: 'due', decision: { approvedBy: null } })
     expect(await approve(executive)).toMatchObject({
-      ...{ state: 'deferred', version: due.version + 2, dueAt: due.dueAt },
+      ...{ state: 'deferred', version: due.version + 4, dueAt: due.dueAt },
       decision: { ...deferral, approvedBy: executive.name },
     })
     await expect(approve(approver)).rejects.toThrow(/already approved/)
+    await expect(reject(approver)).rejects.toThrow(/already approved. A lead can withdraw it/)
     expect(await entries('decision.approved')).toMatchObject([
       { actor: { id: executive.id }, subject: { kind: 'obligation', id: due.id }, data: { customer: 'Globex', ...deferral } },
     ])
 
     // A new proposal replaces it: until that is approved, the obligation is due.
     expect(await propose(lead, { ...waiver, reviewOn: '2026-11-23' })).toMatchObject({ state: 'due', decision: { approvedBy: null } })
-    expect(await approve(approver), 'on the day of its review').toMatchObject({ state: 'waived', decision: { approvedBy: approver.name } })
+    expect(await approve(approver), 'on the day of its review').toMatchObject({
+      state: 'waived',
+      timing: null,
+      contractTiming: null,
+      found: { timing: null },
+      decision: { approvedBy: approver.name },
+    })
     const { version: waived } = await obligation()
     const again = await lead.call('withdrawDecision', { params: { id: due.id } })
     expect(again).toMatchObject({ state: 'due', decision: null, version: waived + 1, dueAt: due.dueAt })

@@ -2,8 +2,9 @@ import { includesRole, type reasonCategories } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import { and, eq } from 'drizzle-orm'
 import { type AppContext, assertPerson, type Caller } from '../access/index.ts'
-import { isExecutiveSponsor } from '../incidents/index.ts'
+import { type IncidentRow, isExecutiveSponsor } from '../incidents/index.ts'
 import { assertAsRecorded, record } from '../journal/index.ts'
+import { addDays } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { changedMeanwhile, conflict, forbidden, invalid } from '../kernel/problems.ts'
 import { assertSecondPerson } from '../notify/index.ts'
@@ -14,6 +15,9 @@ import { lockObligation } from './notices.ts'
 import { obligationRecord } from './records.ts'
 import { notices, obligations } from './tables.ts'
 import { reviewTopic } from './timers.ts'
+
+/** A decision is looked at again after this many days at the latest: what is put off for ever would be forgotten. */
+const maxReviewDays = 366
 
 /** Without a customer a decision is about who is affected: a waiver says that nobody needs to be notified. */
 const nameOf = (customer: { readonly name: string } | null) => customer?.name ?? ''
@@ -34,6 +38,8 @@ export async function proposeDecision(tx: Tx, context: AppContext, caller: Calle
   await assertNotJoined(tx, obligation, nameOf(customer))
   await assertUnanswered(tx, obligation, nameOf(customer))
   if (morningOf(input.reviewOn) <= tx.now) throw invalid('reviewOn', 'must be a later day: the decision is reviewed at 09:00 UTC of it')
+  if (morningOf(input.reviewOn) > addDays(tx.now, maxReviewDays))
+    throw invalid('reviewOn', `must be within ${maxReviewDays} days: until then nobody is reminded. Propose it again on that day if it still holds`)
   const proposed = await tx.db
     .update(obligations)
     .set({
@@ -94,9 +100,7 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
   await assertNotJoined(tx, obligation, nameOf(customer))
   await assertUnanswered(tx, obligation, nameOf(customer))
   if (morningOf(decision.reviewOn) <= tx.now) throw conflict('The review date has passed. Propose the decision again with a new date.')
-  await assertSecondPerson(tx, caller, [obligation.decisionById], 'A decision must be approved by somebody other than the person who proposed it.')
-  if (!includesRole(caller.role, 'lead') && !(await isExecutiveSponsor(tx, incident, caller)))
-    throw forbidden('Only the executive sponsor or a lead can approve this.')
+  await assertMayDecide(tx, caller, incident, obligation, 'approved')
   await assertAsRecorded(context, tx, incident.id, obligationRecord(obligation))
   // A waiver does not undo a deadline that has passed.
   await recordMissed(tx, eq(obligations.id, obligationId))
@@ -116,6 +120,40 @@ export async function approveDecision(tx: Tx, context: AppContext, caller: Calle
   await resolveCalls(tx, context, incident.id)
   // It is about this incident alone: what linked ones owe is due by their own deadlines.
   await joinObligations(tx, context, [incident.id])
+}
+
+/** Who proposed a decision does not decide about it; the incident's executive sponsor does, or a lead. */
+async function assertMayDecide(tx: Tx, caller: Caller, incident: IncidentRow, { decisionById }: ObligationRow, done: 'approved' | 'rejected'): Promise<void> {
+  await assertSecondPerson(tx, caller, [decisionById], `A decision must be ${done} by somebody other than the person who proposed it.`)
+  if (!includesRole(caller.role, 'lead') && !(await isExecutiveSponsor(tx, incident, caller)))
+    throw forbidden(`Only the executive sponsor or a lead can ${done === 'approved' ? 'approve' : 'reject'} this.`)
+}
+
+/** Rejects a proposed decision, with the reason: the obligation is due as before, and another decision can be proposed. */
+export async function rejectDecision(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  obligationId: string,
+  { version, reason }: { readonly version: number; readonly reason: string },
+): Promise<void> {
+  const { obligation, incident, customer } = await lockObligation(tx, context, caller, obligationId)
+  if (obligation.version !== version) throw changedMeanwhile()
+  const decision = decisionOf(obligation)
+  if (decision === undefined) throw conflict('There is no proposed deferral or waiver.')
+  if (obligation.decisionApprovedById !== null) throw conflict('This decision is already approved. A lead can withdraw it.')
+  await assertMayDecide(tx, caller, incident, obligation, 'rejected')
+  await tx.db
+    .update(obligations)
+    .set({ ...noDecision, version: obligation.version + 1 })
+    .where(eq(obligations.id, obligationId))
+  await record(tx, {
+    actor: caller.actor,
+    type: 'decision.rejected',
+    subject: { kind: 'obligation', id: obligationId },
+    within: incident.id,
+    data: { customer: nameOf(customer), kind: decision.kind, reason },
+  })
 }
 
 /** Withdraws a decision: the obligation is due again, with its original deadline. */

@@ -53,6 +53,7 @@ describe('an exercise', () => {
       title: expect.stringMatching(/^\[EXERCISE\] /),
     })
     expect((await lead.call('obligations', { query: { view: 'all' } })).items).toMatchObject([{ isExercise: true, state: 'due' }])
+    expect(await (await lead.call.raw('printIncident', { params: { id: incident.id } })).text()).toContain('<strong>Exercise.</strong>')
     const about = ['alert.', 'incident.', 'page.', 'obligation.']
     const { items } = await lead.call('journal', { query: { limit: 200 } })
     const own = items.filter(({ type }) => about.some(prefix => type.startsWith(prefix)))
@@ -71,6 +72,8 @@ describe('an exercise', () => {
     const { lead, primary } = await exercise(world)
     await world.alert({ service: 'billing', title: 'Another', isExercise: true })
     expect(await lead.call('counters')).toMatchObject({ unacknowledgedPages: 0, alertsToTriage: 0, openIncidents: 0, obligationsDue: 0 })
+    const listed = async (isExercise: 'true' | 'false') => (await lead.call('obligations', { query: { isExercise } })).items.length
+    expect([await listed('true'), await listed('false')], 'what every page says is due first is real').toEqual([1, 0])
     world.takeMails()
     await world.alert({ service: 'billing', title: 'A real one' })
     primary.expectPage(/A real one/)
@@ -101,6 +104,15 @@ describe('an exercise', () => {
     await expect(lead.call('escalateAlert', { params: { id: other.id }, body: { ...disposition, incidentId: own.id } })).rejects.toThrow(
       /belongs to an exercise/,
     )
+    // As a duplicate of an exercise, what is real would be dismissed.
+    const [unread, drill] = [await world.alert({ title: 'Real' }), await world.alert({ title: 'Drill', isExercise: true })]
+    for (const [id, duplicateOf] of [
+      [unread.id, drill.id],
+      [drill.id, unread.id],
+    ] as const)
+      await expect(lead.call('dismissAlert', { params: { id }, body: { ...disposition, value: 'duplicate', duplicateOf } })).rejects.toMatchObject(
+        refusal('invalid', 'duplicateOf'),
+      )
     const { version } = await lead.call('incident', { params })
     const part = { version, reason: 'One cause.', incidentIds: [own.id] }
     await expect(lead.call('makeParent', { params, body: part })).rejects.toMatchObject(refusal('conflict'))

@@ -176,7 +176,10 @@ const runningStates = ['due', 'deferred', 'waived'] as const satisfies readonly 
 async function followScope(tx: Tx, incident: IncidentRow, declaredAt: Instant, customerCount: number): Promise<void> {
   if (customerCount > 0) return endObligations(tx, incident.id, 'scope', 'customers-listed')
   if (!isReportable(incident)) return
-  const dueAt = addHours(declaredAt, scopeHours)
+  // Where the class was raised after the declaration, nobody owed a list before that.
+  const classified = await lastEntryAbout(tx, { kind: 'incident', id: incident.id }, 'incident.classified')
+  const startedAt = classified !== undefined && classified.at > declaredAt ? classified.at : declaredAt
+  const dueAt = addHours(startedAt, scopeHours)
   const opened = await tx.db
     .insert(obligations)
     .values({
@@ -186,7 +189,7 @@ async function followScope(tx: Tx, incident: IncidentRow, declaredAt: Instant, c
         kind: 'scope',
         state: 'due',
         term: { start: 'declared', amount: scopeHours, unit: 'hours', calendar: null },
-        startedAt: declaredAt,
+        startedAt,
         dueAt,
         isDemo: incident.isDemo,
         isExercise: incident.isExercise,
@@ -197,7 +200,7 @@ async function followScope(tx: Tx, incident: IncidentRow, declaredAt: Instant, c
   for (const { id } of opened)
     await record(tx, {
       ...{ actor: system, type: 'obligation.scope-opened', subject: { kind: 'obligation', id }, within: incident.id },
-      data: { startedAt: declaredAt, dueAt, hours: scopeHours },
+      data: { startedAt, dueAt, hours: scopeHours },
     })
   if (opened.length > 0) await plan(tx, incident.id, opened)
 }
@@ -207,7 +210,7 @@ export async function endObligations(
   tx: Tx,
   incidentId: string,
   kind: ObligationRow['kind'],
-  why: 'customers-listed' | 'promised-anew' | 'stood-down' | 'notice-returned',
+  why: 'customers-listed' | 'promised-anew' | 'stood-down' | 'notice-returned' | 'reopened',
   which = sql`true`,
 ): Promise<void> {
   const ended = await tx.db

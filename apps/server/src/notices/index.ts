@@ -6,13 +6,13 @@ import type { Tx } from '../kernel/database.ts'
 import type { Audits } from '../paging/index.ts'
 import { auditCounter, auditObligations, watchdogJob } from './auditor.ts'
 import { checkClocks } from './clocks.ts'
-import { approveDecision, proposeDecision, withdrawDecision } from './decisions.ts'
+import { approveDecision, proposeDecision, rejectDecision, withdrawDecision } from './decisions.ts'
 import { settleDelivery } from './deliveries.ts'
 import { followIncident } from './follow.ts'
 import { joinObligations } from './joined.ts'
 import { whyHeldBack } from './mails.ts'
-import { approveNotice, changeNotice, draftNotice, sendNotice } from './notices.ts'
-import { listObligations, openObligations, readObligation } from './obligations.ts'
+import { approveNotice, changeNotice, discardNotice, draftNotice, sendNotice } from './notices.ts'
+import { listObligations, openObligations, readObligation, unsentNotices } from './obligations.ts'
 import { clockJob } from './timers.ts'
 import { customerObligations } from './updates.ts'
 
@@ -20,7 +20,7 @@ export { countObligations, obligationsOf } from './obligations.ts'
 export { noticeRecords } from './records.ts'
 
 export function openNotices(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects, audits: Audits): Bindings {
-  conditions.add((reader, incident) => openObligations(reader, incident.id))
+  conditions.add(async (reader, incident) => [...(await openObligations(reader, incident.id)), ...(await unsentNotices(reader, incident.id))])
   effects.add(async (tx, incident) => {
     await followIncident(tx, incident)
     await joinObligations(tx, context, [incident.id])
@@ -41,6 +41,7 @@ export function openNotices(context: AppContext, conditions: ClosingConditions, 
     command(routes.draftNotice, async (tx, { caller, params, body }) => read(tx, caller, await draftNotice(tx, context, caller, params.id, body))),
     command(routes.changeNotice, async (tx, { caller, params, body }) => read(tx, caller, await changeNotice(tx, context, caller, params.id, body))),
     command(routes.approveNotice, async (tx, { caller, params, body }) => read(tx, caller, await approveNotice(tx, context, caller, params.id, body.version))),
+    command(routes.discardNotice, async (tx, { caller, params, body }) => read(tx, caller, await discardNotice(tx, context, caller, params.id, body.version))),
     command(routes.sendNotice, async (tx, { caller, params, body }) => read(tx, caller, await sendNotice(tx, context, caller, params.id, body.version))),
     command(routes.proposeDecision, async (tx, { caller, params, body }) => {
       await proposeDecision(tx, context, caller, params.id, body)
@@ -48,6 +49,10 @@ export function openNotices(context: AppContext, conditions: ClosingConditions, 
     }),
     command(routes.approveDecision, async (tx, { caller, params, body }) => {
       await approveDecision(tx, context, caller, params.id, body.version)
+      return read(tx, caller, params.id)
+    }),
+    command(routes.rejectDecision, async (tx, { caller, params, body }) => {
+      await rejectDecision(tx, context, caller, params.id, body)
       return read(tx, caller, params.id)
     }),
     command(routes.withdrawDecision, async (tx, { caller, params }) => {

@@ -145,7 +145,45 @@ describe('a notice', () => {
     await world.settle()
     expect(world.expectMail('security@globex.test', /Security notice/).text).toContain('2026-11-24 08:00 UTC')
     await world.advance({ hours: 24 })
-    primary.expectPage(/1 announced update not sent/)
+    primary.expectPage(/1 update not sent/)
+  })
+
+  test('that corrects an earlier one is not forgotten: it is sent or discarded before the incident is closed', async ({ world }) => {
+    const { primary, lead, params, obligation } = await declared(world)
+    await notify(obligation, primary, lead)
+    await world.settle()
+    const step = async () => ({ params, body: { version: (await lead.call('incident', { params })).version, reason: 'As the runbook says.' } })
+    await primary.call('containIncident', await step())
+    await primary.call('eradicateIncident', await step())
+    const recovery = { secureState: 'Restored from clean images', verification: 'Two scans found nothing', monitorUntil: null, noMonitoringReason: 'None.' }
+    await primary.call('recoverIncident', { params, body: { ...(await step()).body, ...recovery } })
+    await lead.call('verifyRecovery', await step())
+    const review = await lead.call('startReview', { params })
+    const findings = [{ kind: 'manual-error' as const, description: 'A typo.' }]
+    const saved = await lead.call('saveReview', { params: { id: review.id }, body: { version: 1, sequence: 'It began.', findings } })
+    await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
+    const close = async () => lead.call('closeIncident', await step())
+    const draft = async (body: Parameters<typeof lead.call<'draftNotice'>>[1]['body']) => {
+      const { notices } = await primary.call('draftNotice', { params: { id: (await obligation())?.id ?? '' }, body })
+      return { params: { id: notices.at(-1)?.id ?? '' }, body: { version: 1 } }
+    }
+    const forgotten = await draft(content)
+    await expect(close()).rejects.toThrow(/^A notice to Globex is drafted and not sent: send or discard it\.$/)
+    await lead.call('approveNotice', forgotten)
+    await expect(close()).rejects.toThrow(/is approved and not sent/)
+    await expect(lead.call('discardNotice', forgotten), 'as it was').rejects.toThrow(/in the meantime/)
+    expect((await lead.call('discardNotice', { ...forgotten, body: { version: 2 } })).notices).toHaveLength(1)
+
+    // One that is on its way may announce another, which no closed incident owes.
+    const last = await draft({ ...content, isInvestigationComplete: false, nextSteps: 'Logs.', nextCommunicationAt: '2026-12-01T08:00:00.000Z' })
+    await lead.call('approveNotice', last)
+    await world.server.context.jobs.stop()
+    await primary.call('sendNotice', { ...last, body: { version: 2 } })
+    await expect(close()).rejects.toThrow(/is being sent now: wait until it has arrived or failed/)
+    await expect(lead.call('discardNotice', { ...last, body: { version: 3 } })).rejects.toThrow(/A sent notice cannot be discarded/)
+    await world.server.context.jobs.start()
+    await world.settle()
+    await expect(close()).rejects.toThrow(/The update that was announced to Globex for Dec 1, 08:00 UTC is not sent yet/)
   })
 
   test('a change voids its approval, and whoever changed it does not approve it', async ({ world }) => {

@@ -10,6 +10,7 @@ import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
 import { assertSecondPerson } from '../notify/index.ts'
 import { isOfCustomer, type ObligationRow } from './clocks.ts'
+import { discardNotices } from './discard.ts'
 import { assertNotJoined } from './joined.ts'
 import { assertAsApproved, mailsDigest, mailsOf, postMails } from './mails.ts'
 import { noticeRecord } from './records.ts'
@@ -127,6 +128,14 @@ export async function changeNotice(tx: Tx, context: AppContext, caller: Caller, 
     within: incident.id,
     data: { customer: customer.name, ...textOf(content), sha256: digest(textOf(content)), before: textOf(notice), isApprovalVoid: notice.state === 'approved' },
   })
+  return obligation.id
+}
+
+/** Discards a notice that was not sent, whatever became of what it was for: nobody is told by it, and its incident can be closed. */
+export async function discardNotice(tx: Tx, context: AppContext, caller: Caller, noticeId: string, version: number): Promise<string> {
+  const { notice, obligation, incident } = await lockNotice(tx, context, caller, noticeId, version)
+  if (notice.state === 'sending' || notice.state === 'sent') throw conflict('A sent notice cannot be discarded. Draft an update instead.')
+  await discardNotices(tx, incident.id, eq(notices.id, noticeId), caller.actor)
   return obligation.id
 }
 

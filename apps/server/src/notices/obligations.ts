@@ -1,7 +1,7 @@
 import type { Obligation } from '@tocsin/api'
 import { noticeClock, type Timing, timing, wasFoundTooLate } from '@tocsin/deadlines'
 import { when } from '@tocsin/events'
-import { and, asc, count, eq, exists, inArray, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, eq, exists, inArray, ne, or, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, accountsThatActed, people, type Viewer } from '../access/index.ts'
@@ -31,9 +31,11 @@ function timingsOf(obligation: typeof obligations.$inferSelect, now: Instant): P
   const clock = clockOf(obligation)
   if (clock === undefined) return { timing: null, contractTiming: null, found: null }
   const { foundAt, foundDueAt, notifiedAt, state } = obligation
-  const contractTiming: Timing | null = state === 'ended' ? null : timing(clock, notifiedAt, now)
+  // What is not owed is neither due nor late.
+  const timed = (of: typeof clock): Timing | null => (state === 'ended' || state === 'waived' ? null : timing(of, notifiedAt, now))
+  const contractTiming = timed(clock)
   if (foundAt === null || foundDueAt === null) return { timing: contractTiming, contractTiming, found: null }
-  const found = { at: foundAt, dueAt: foundDueAt, timing: timing(noticeClock(foundAt, foundDueAt), notifiedAt, now) }
+  const found = { at: foundAt, dueAt: foundDueAt, timing: timed(noticeClock(foundAt, foundDueAt)) }
   return { timing: wasFoundTooLate({ dueAt: clock.dueAt, foundAt }) ? found.timing : contractTiming, contractTiming, found }
 }
 
@@ -176,12 +178,20 @@ export async function listObligations(
   reader: Reader,
   context: AppContext,
   viewer: Viewer,
-  query: { view: 'open' | 'all'; incidentId?: string | undefined; limit: number; cursor?: string | undefined; updatedSince?: Instant | undefined },
+  query: {
+    view: 'open' | 'all'
+    incidentId?: string | undefined
+    isExercise?: 'true' | 'false' | undefined
+    limit: number
+    cursor?: string | undefined
+    updatedSince?: Instant | undefined
+  },
 ): Promise<{ items: Obligation[]; next: string | null }> {
   const after = cursor.read(query.cursor)
   const condition = and(
     query.view === 'open' ? isOpen : undefined,
     query.incidentId === undefined ? undefined : eq(obligations.incidentId, query.incidentId),
+    query.isExercise === undefined ? undefined : eq(obligations.isExercise, query.isExercise === 'true'),
     changedObligations(reader, query.updatedSince),
     // The first of the two is the part that an index holds.
     after && sql`(${isMet}, ${dueOrder}) >= (${after[0]}, ${after[1]}::timestamptz)`,
@@ -228,6 +238,30 @@ export async function readObligation(reader: Reader, context: AppContext, viewer
 /** Customers that closing conditions name; of more they say how many. */
 const maxBlocking = 3
 
+/**
+ * What prevents closing the incident: notices to customers who were notified, such as a correction, that are being sent or were forgotten. What one announces is owed once it
+ * has arrived, and no closed incident owes anything.
+ */
+export async function unsentNotices(reader: Reader, incidentId: string): Promise<string[]> {
+  const rows = await reader.db
+    .select({ customer: customers.name, state: notices.state, all: sql<number>`count(*) over ()`.mapWith(Number) })
+    .from(notices)
+    .innerJoin(obligations, eq(obligations.id, notices.obligationId))
+    .innerJoin(customers, eq(customers.id, obligations.customerId))
+    .where(and(eq(obligations.incidentId, incidentId), eq(obligations.state, 'notified'), ne(notices.state, 'sent')))
+    .orderBy(asc(customers.name))
+    .limit(maxBlocking)
+  const more = (rows[0]?.all ?? 0) - rows.length
+  return [
+    ...rows.map(({ customer, state }) =>
+      state === 'sending'
+        ? `A notice to ${customer} is being sent now: wait until it has arrived or failed.`
+        : `A notice to ${customer} is ${state === 'draft' ? 'drafted' : 'approved'} and not sent: send or discard it.`,
+    ),
+    ...(more > 0 ? [`So ${more === 1 ? 'is 1 notice' : `are ${more.toLocaleString('en')} notices`} more.`] : []),
+  ]
+}
+
 /** What prevents closing the incident: obligations that are due or deferred. */
 export async function openObligations(reader: Reader, incidentId: string): Promise<string[]> {
   const sentences: string[] = []
@@ -264,7 +298,7 @@ export async function openObligations(reader: Reader, incidentId: string): Promi
     else
       sentences.push(
         ...(more > 0
-          ? [`${(named.length + more).toLocaleString('en')} customers expect an announced update that is not sent yet: ${names}.`]
+          ? [`${(named.length + more).toLocaleString('en')} customers expect an update that is not sent yet: ${names}.`]
           : named.map(
               row =>
                 `The update ${row.isAnnounced ? `that was announced to ${row.customer} for` : `to ${row.customer} that is due by`} ${when(row.dueAt ?? reader.now, reader.now)} is not sent yet${mark(row)}.`,

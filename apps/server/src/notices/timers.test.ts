@@ -258,7 +258,7 @@ async function promising(world: World, ...names: string[]) {
     (await lead.call('obligations', { query: { view: 'all' } })).items
       .filter(({ kind }) => kind === 'update')
       .map(({ customer, state, dueAt }) => [customer?.name, state, dueAt])
-  const pages = async () => (await lead.call('pages')).items.filter(({ title }) => title.includes('announced update')).map(({ title, state }) => [title, state])
+  const pages = async () => (await lead.call('pages')).items.filter(({ title }) => /\d updates? not sent/.test(title)).map(({ title, state }) => [title, state])
   return { ...incident, draft, latest, send, promises, pages }
 }
 
@@ -268,13 +268,13 @@ describe('the update that a notice promises', () => {
     await send('Globex', '2026-11-23T12:00:00.000Z')
     expect(await promises()).toEqual([['Globex', 'due', '2026-11-23T12:00:00.000Z']])
     await world.advance({ hours: 4, seconds: 1 })
-    expect(await pages()).toEqual([['Incident 1: 1 announced update not sent (overdue)', 'triggered']])
-    expect(pagesAbout(world, primary, 'Globex').map(({ text }) => text.split('\n')[0])).toEqual(['Globex: the announced update was due on Nov 23, 12:00 UTC.'])
+    expect(await pages()).toEqual([['Incident 1: 1 update not sent (overdue)', 'triggered']])
+    expect(pagesAbout(world, primary, 'Globex').map(({ text }) => text.split('\n')[0])).toEqual(['Globex: the update was due on Nov 23, 12:00 UTC.'])
     await acknowledgeAll(world, primary)
     await world.advance({ hours: 4 })
     expect(await pages(), 'again, as nothing was sent').toEqual([
-      ['Incident 1: 1 announced update not sent (overdue)', 'triggered'],
-      ['Incident 1: 1 announced update not sent (overdue)', 'resolved'],
+      ['Incident 1: 1 update not sent (overdue)', 'triggered'],
+      ['Incident 1: 1 update not sent (overdue)', 'resolved'],
     ])
 
     await send('Globex', '2026-12-13T08:00:00.000Z')
@@ -329,7 +329,7 @@ describe('the update that a notice promises', () => {
     for (const name of ['Globex', 'Hooli', 'Initech']) await send(name, '2026-11-24T08:00:00.000Z')
     world.takeMails()
     await world.advance({ hours: 20 })
-    expect(await pages()).toEqual([['Incident 1: 3 announced updates not sent (due Nov 24, 08:00 UTC)', 'triggered']])
+    expect(await pages()).toEqual([['Incident 1: 3 updates not sent (due Nov 24, 08:00 UTC)', 'triggered']])
     expect(pagesAbout(world, primary, 'Initech')).toHaveLength(1)
   })
 })
@@ -408,6 +408,23 @@ describe('an incident that has somebody to notify and lists nobody', () => {
     expect(await scope()).toMatchObject({ customer: null, state: 'due', dueAt: '2026-11-24T08:00:00.000Z' })
     await world.advance({ hours: 24, seconds: 1 })
     expect(world.takeMails().filter(mail => mail.to === primary.email && mail.subject.includes('affected customers not listed')).length).toBeGreaterThan(1)
+  })
+
+  test('owes it within a day of getting its class, where that was raised later: nobody is late before that', async ({ world }) => {
+    const { primary, params, version } = await declared(world)
+    await world.advance({ days: 5 })
+    world.takeMails()
+    for (const [kind, reason] of [
+      ['customer-reportable', 'Their data.'],
+      ['privacy-breach', 'Of people, too.'],
+    ] as const) {
+      await primary.call('classifyIncident', { params, body: { version: await version(), class: kind, reason } })
+      await world.settle()
+      const { items } = await primary.call('obligations', { query: { view: 'all' } })
+      expect(items).toMatchObject([{ kind: 'scope', timing: 'due', startedAt: '2026-11-28T08:00:00.000Z', dueAt: '2026-11-29T08:00:00.000Z' }])
+      world.jump({ hours: 1 })
+    }
+    primary.expectNoPage()
   })
 
   test('is asked no more once somebody is listed', async ({ world }) => {

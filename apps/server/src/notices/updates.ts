@@ -61,26 +61,36 @@ async function oweUpdates(tx: Tx, incident: IncidentRow, why: 'stood-down' | 're
   await plan(tx, incident.id, owed)
 }
 
+async function assertNothingLeaves(tx: Tx, incident: IncidentRow, act: string): Promise<void> {
+  const [{ n: sending } = { n: 0 }] = await tx.db
+    .select({ n: count() })
+    .from(notices)
+    .innerJoin(obligations, eq(obligations.id, notices.obligationId))
+    .where(and(eq(obligations.incidentId, incident.id), eq(notices.state, 'sending')))
+  if (sending > 0) throw conflict(`A notice to a customer is being sent now. ${act} once it has arrived or failed.`)
+}
+
 /**
  * What is owed because of a declaration that was an error ends, and notices that were not sent are discarded. Customers who were notified are owed an update that says so.
  * @throws AppProblem conflict while a notice is on its way: its customer would be told of the incident after that
  */
 async function standDown(tx: Tx, incident: IncidentRow): Promise<void> {
-  const ofIncident = eq(obligations.incidentId, incident.id)
-  const [{ n: sending } = { n: 0 }] = await tx.db
-    .select({ n: count() })
-    .from(notices)
-    .innerJoin(obligations, eq(obligations.id, notices.obligationId))
-    .where(and(ofIncident, eq(notices.state, 'sending')))
-  if (sending > 0) throw conflict('A notice to a customer is being sent now. Stand the incident down once it has arrived or failed.')
-  await discardNotices(tx, incident.id, ofIncident)
+  await assertNothingLeaves(tx, incident, 'Stand the incident down')
+  await discardNotices(tx, incident.id, eq(obligations.incidentId, incident.id))
   for (const kind of ['scope', 'initial', 'update'] as const) await endObligations(tx, incident.id, kind, 'stood-down')
   await oweUpdates(tx, incident, 'stood-down')
   await plan(tx, incident.id, [])
 }
 
-/** The declaration was no error after all: first notices are pending, to be started by what follows a declaration, and so is the list of who is affected. */
+/**
+ * The declaration was no error after all: what customers were to hear about that is not owed any more, and drafts of it are discarded; first notices are pending, to be started by what follows a
+ * declaration, and so is the list of who is affected.
+ * @throws AppProblem conflict while a notice that it was nothing is on its way
+ */
 async function reinstate(tx: Tx, incident: IncidentRow): Promise<void> {
+  await assertNothingLeaves(tx, incident, 'Reopen the incident')
+  await discardNotices(tx, incident.id, and(eq(obligations.incidentId, incident.id), eq(obligations.kind, 'update')))
+  await endObligations(tx, incident.id, 'update', 'reopened')
   const ended = and(eq(obligations.incidentId, incident.id), eq(obligations.state, 'ended'))
   await tx.db
     .update(obligations)

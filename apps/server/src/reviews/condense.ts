@@ -3,7 +3,9 @@ import type { TimelineEntry } from '@tocsin/api'
 const counted = (count: number, noun: string) => `${count.toLocaleString('en-US')} ${noun}`
 /** `deferral` or `waiver`, as the sentence of a decision names it. */
 const kindOf = ({ sentence }: TimelineEntry) => (/\bdeferral\b/.test(sentence) ? 'deferrals' : 'waivers')
-const isLate = ({ sentence }: TimelineEntry) => sentence.endsWith('late')
+// Also where it is counted from being found, and the sentence says so.
+const isLate = ({ sentence }: TimelineEntry) => / notified late\b/.test(sentence)
+const isUpdate = ({ sentence }: TimelineEntry) => sentence.startsWith('Update to ')
 
 /** What many entries of one type become: a sentence with their count. `variantOf`: those that differ in it are not joined. */
 interface Joining {
@@ -12,12 +14,21 @@ interface Joining {
 }
 const joinings: Readonly<Record<string, Joining>> = {
   'obligation.opened': { sentence: count => `Notification deadlines for ${counted(count, 'customers')} started` },
-  'obligation.warned': { sentence: count => `${counted(count, 'customers')} not notified yet; incident lead paged` },
+  'obligation.warned': {
+    sentence: (count, first) =>
+      `${isUpdate(first) ? `Updates to ${counted(count, 'customers')} not sent` : `${counted(count, 'customers')} not notified`} yet; incident lead paged`,
+    variantOf: entry => String(isUpdate(entry)),
+  },
+  'obligation.update-opened': { sentence: count => `Updates to ${counted(count, 'customers')} due` },
   'obligation.notified': {
     sentence: (count, first) => `${counted(count, 'customers')} notified ${isLate(first) ? 'late' : 'on time'}`,
     variantOf: entry => String(isLate(entry)),
   },
-  'obligation.missed': { sentence: count => `Notification deadlines for ${counted(count, 'customers')} missed` },
+  'obligation.missed': {
+    sentence: (count, first) =>
+      `${isUpdate(first) ? `Updates to ${counted(count, 'customers')} not sent in time` : `Notification deadlines for ${counted(count, 'customers')} missed`}`,
+    variantOf: entry => String(isUpdate(entry)),
+  },
   'notice.drafted': { sentence: count => `Drafted notices to ${counted(count, 'customers')}` },
   'notice.changed': { sentence: count => `Changed notices: ${counted(count, 'times')}` },
   'notice.approved': { sentence: count => `Approved ${counted(count, 'notices')}` },
@@ -26,6 +37,7 @@ const joinings: Readonly<Record<string, Joining>> = {
   'notice.undelivered': { sentence: count => `${counted(count, 'notices')} could not be delivered` },
   'decision.proposed': { sentence: (count, first) => `Proposed ${counted(count, kindOf(first))} of notices`, variantOf: kindOf },
   'decision.approved': { sentence: (count, first) => `Approved ${counted(count, kindOf(first))} of notices`, variantOf: kindOf },
+  'decision.rejected': { sentence: (count, first) => `Rejected ${counted(count, kindOf(first))} of notices`, variantOf: kindOf },
   'decision.withdrawn': { sentence: (count, first) => `Withdrew ${counted(count, kindOf(first))} of notices`, variantOf: kindOf },
   'decision.due': { sentence: (count, first) => `${counted(count, kindOf(first))} of notices are due for review`, variantOf: kindOf },
   'page.triggered': { sentence: count => `${counted(count, 'pages')} triggered` },
@@ -65,9 +77,12 @@ export function condense(timeline: readonly TimelineEntry[]): Condensed[] {
   return joined.toSorted((a, b) => a.place - b.place)
 }
 
+/** What of an incident is decided or due: its lifecycle, key dates, what takes a second person, and what customers are owed. */
+const milestones = ['incident', 'fact', 'proposal', 'segregation', 'decision', 'obligation']
+
 /** How much an entry matters to what happened: 0 for milestones and decisions, 1 for other work on the incident, 2 for paging. */
 export function rankOf({ type }: Pick<TimelineEntry, 'type'>): 0 | 1 | 2 {
   if (type.startsWith('page.') || type === 'incident.read') return 2
-  const isMilestone = type.startsWith('incident.') || type.startsWith('decision.') || type.startsWith('obligation.') || type === 'task.approved'
+  const isMilestone = milestones.includes(type.split('.')[0] ?? '') || type === 'task.approved'
   return isMilestone || type === 'alert.escalated' ? 0 : 1
 }

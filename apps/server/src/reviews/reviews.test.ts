@@ -61,19 +61,28 @@ describe('the sequence of events', () => {
     ])
   })
 
+  // m8
   test('that is too long even so has milestones and decisions, then other work, and leaves out pages first', () => {
     const told = sequenceOf([
       ...each(500, 'page.declined', i => `Declined the page ${i} ${'x'.repeat(80)}`, 1, 'Ada'),
       ...each(1_000, 'task.added', i => `Added a task: ${i} ${'x'.repeat(80)}`, 2, 'Ada'),
       entry('decision.proposed', 'Proposed a deferral of the notice to Globex', 3, 'Ada'),
+      entry('fact.stated', 'Stated when the organization became aware of it', 3, 'Ada'),
+      entry('proposal.made', 'Proposed to lower the class', 3, 'Ada'),
+      ...each(3, 'obligation.notified', i => `Customer ${i} notified late, counted from being found; the contract's deadline had passed before that`, 3),
+      ...each(3, 'obligation.missed', i => `Update to Customer ${i} not sent in time: it was due Nov 24, 08:00 UTC`, 3),
       entry('incident.recovered', 'Marked the incident recovered; monitored until Dec 3', 4, 'Ada'),
     ])
     const lines = told.split('\n')
     expect(told.length).toBeLessThanOrEqual(maxSequenceLength)
-    expect(lines.slice(-3)).toEqual([
+    expect(lines.slice(-7)).toEqual([
       '- 2026-11-23 08:03 UTC, Ada: Proposed a deferral of the notice to Globex',
+      '- 2026-11-23 08:03 UTC, Ada: Stated when the organization became aware of it',
+      '- 2026-11-23 08:03 UTC, Ada: Proposed to lower the class',
+      '- 2026-11-23 08:03 UTC, Tocsin: 3 customers notified late',
+      '- 2026-11-23 08:03 UTC, Tocsin: Updates to 3 customers not sent in time',
       '- 2026-11-23 08:04 UTC, Ada: Marked the incident recovered; monitored until Dec 3',
-      `- Not included for length: ${1_502 - (lines.length - 1)} of 1502 entries of the timeline.`,
+      `- Not included for length: ${1_510 - (lines.length - 1) - 4} of 1510 entries of the timeline.`,
     ])
     expect(told).not.toContain('Declined the page')
     expect(lines.filter(line => line.includes('Added a task')).length).toBeGreaterThan(350)

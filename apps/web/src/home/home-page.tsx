@@ -17,6 +17,12 @@ import { useMay, useMe } from '../session.ts'
 /** How many of each the page shows; where there are more, it says so and leads to the rest. */
 const [maxPages, maxTasks, maxIncidents, maxAlerts] = [10, 8, 8, 6]
 
+/** The first of a list, real ones before those of exercises; and how many of them are real, as the counters count them. */
+function realFirst<T extends { readonly isExercise: boolean }>(items: readonly T[], max: number): { readonly shown: readonly T[]; readonly real: number } {
+  const shown = [...items.filter(({ isExercise }) => !isExercise), ...items.filter(({ isExercise }) => isExercise)].slice(0, max)
+  return { shown, real: shown.filter(({ isExercise }) => !isExercise).length }
+}
+
 /** What needs a person now stands first. */
 export function HomePage() {
   const me = useMe()
@@ -26,16 +32,16 @@ export function HomePage() {
   const incidents = useApi('incidents', { query: { view: 'open', limit: 100 } })
   const counters = useApi('counters')
   const tasks = useMyTasks()
-  const unacknowledged = pages.data?.items.filter(isUnacknowledged) ?? []
+  const unacknowledged = realFirst(pages.data?.items.filter(isUnacknowledged) ?? [], maxPages)
   if (services.data?.length === 0 && alerts.data?.items.length === 0 && incidents.data?.items.length === 0) return <Welcome />
   return (
     <Page title={`Hello ${me?.person.name.split(' ')[0] ?? ''}`} lead={counters.data && tasks.data ? leadOf(counters.data, tasks.data) : ' '}>
-      {unacknowledged.length > 0 ? (
+      {unacknowledged.shown.length > 0 ? (
         <Section title="Unacknowledged pages" isFlush>
-          {unacknowledged.slice(0, maxPages).map(page => (
+          {unacknowledged.shown.map(page => (
             <UnacknowledgedPage key={page.id} page={page} />
           ))}
-          <More n={(counters.data?.unacknowledgedPages ?? unacknowledged.length) - maxPages}>
+          <More n={(counters.data?.unacknowledgedPages ?? 0) - unacknowledged.real}>
             {n => (
               <RouteLink to="/pages" search={{ view: 'all' }} size="sm">
                 {n === 1 ? '1 more unacknowledged page' : `${n} more unacknowledged pages`}
@@ -60,10 +66,10 @@ export function HomePage() {
               <Empty title="No open incidents">Escalate an alert to open a suspected incident.</Empty>
             ) : (
               <>
-                {page.items.slice(0, maxIncidents).map(incident => (
+                {realFirst(page.items, maxIncidents).shown.map(incident => (
                   <IncidentRow key={incident.id} incident={incident} />
                 ))}
-                <More n={(counters.data?.openIncidents ?? page.items.length) - maxIncidents}>
+                <More n={(counters.data?.openIncidents ?? 0) - realFirst(page.items, maxIncidents).real}>
                   {n => (
                     <RouteLink to="/incidents" size="sm">
                       {n === 1 ? '1 more open incident' : `${n} more open incidents`}
@@ -91,10 +97,10 @@ export function HomePage() {
                 <Empty title="No alerts to triage">Every alert has been triaged.</Empty>
               ) : (
                 <>
-                  {page.items.slice(0, maxAlerts).map(alert => (
+                  {realFirst(page.items, maxAlerts).shown.map(alert => (
                     <AlertRow key={alert.id} alert={alert} />
                   ))}
-                  <More n={(counters.data?.alertsToTriage ?? page.items.length) - maxAlerts}>
+                  <More n={(counters.data?.alertsToTriage ?? 0) - realFirst(page.items, maxAlerts).real}>
                     {n => (
                       <RouteLink to="/alerts" size="sm">
                         {n === 1 ? '1 more alert to triage' : `${n} more alerts to triage`}

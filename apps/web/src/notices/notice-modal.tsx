@@ -23,8 +23,9 @@ export function NoticeModal({ obligation, notice, onClose }: { obligation: Oblig
     around: () => ({ params: { id: notice?.id ?? obligation.id } }),
     toBody: values => ({
       ...values,
-      nextSteps: values.nextSteps || null,
-      nextCommunicationAt: toInstant(values.nextCommunicationAt),
+      // What is not shown is not said, and announces nothing.
+      nextSteps: values.isInvestigationComplete ? null : values.nextSteps || null,
+      nextCommunicationAt: values.isInvestigationComplete ? null : toInstant(values.nextCommunicationAt),
     }),
     done: notice ? 'Notice saved. It needs approval.' : 'Draft saved. Somebody else must approve it.',
     onDone: onClose,

@@ -12,7 +12,9 @@ import { RouteLink } from '../parts/route-link.tsx'
 import { dayFromNow, remaining, Time, useNow } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
 import { DecisionModal, reasonCategoryLabels } from './decision-modal.tsx'
+import { DiscardNotice } from './discard-notice.tsx'
 import { NoticeModal } from './notice-modal.tsx'
+import { RejectDecisionModal } from './reject-decision-modal.tsx'
 
 interface Shown {
   readonly obligation: Obligation
@@ -22,7 +24,7 @@ interface Shown {
 
 /** What is owed, as a heading of its own. */
 export const obligationTitle = ({ kind, customer }: Obligation) =>
-  customer === null ? 'List the affected customers' : kind === 'update' ? `Announced update to ${customer.name}` : `Notice to ${customer.name}`
+  customer === null ? 'List the affected customers' : kind === 'update' ? `Update to ${customer.name}` : `Notice to ${customer.name}`
 
 /** One obligation: its deadline, its notices, and a decision if there is one. */
 export function ObligationCard({ obligation, keep, showsIncident = false }: Shown & { showsIncident?: boolean }) {
@@ -71,7 +73,7 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
         <Shared obligation={obligation} />
         {obligation.decision ? <Decision obligation={obligation} decision={obligation.decision} /> : null}
         {obligation.notices.map(notice => (
-          <NoticeView key={notice.id} obligation={obligation} notice={notice} keep={keep} mayWork={canRespond && obligation.state !== 'waived'} />
+          <NoticeView key={notice.id} obligation={obligation} notice={notice} keep={keep} mayWork={canRespond} />
         ))}
         <Group gap="xs">
           {mayDraft ? (
@@ -127,11 +129,11 @@ function Shared({ obligation: { joinedTo, joined, state } }: { obligation: Oblig
 
 function Clock({ obligation }: { obligation: Obligation }) {
   const now = useNow(15_000)
-  const { startedAt, dueAt, notifiedAt, contractTiming, state, kind } = obligation
-  if (state === 'ended')
+  const { startedAt, dueAt, notifiedAt, contractTiming, state } = obligation
+  if (state === 'ended' || state === 'waived')
     return (
       <Text size="sm" className="quiet">
-        {kind === 'scope' ? 'Affected customers are listed.' : 'Nothing is owed any more.'}
+        {state === 'ended' ? 'Nothing is owed any more.' : 'No notice will be sent.'}
       </Text>
     )
   if (!startedAt || !dueAt)
@@ -166,9 +168,15 @@ function Clock({ obligation }: { obligation: Obligation }) {
 }
 
 /** What the deadline is counted by, and from being found, where that makes a difference. */
-function BothWays({ obligation: { term, dueAt, found, state } }: { obligation: Obligation }) {
+function BothWays({ obligation: { kind, term, dueAt, found, state } }: { obligation: Obligation }) {
   const now = useNow(15_000)
-  if (term === null || dueAt === null || state === 'ended') return null
+  if (term === null || dueAt === null || state === 'ended' || state === 'waived') return null
+  if (kind === 'scope')
+    return (
+      <Text size="sm" className="quiet">
+        {lengthOf(term)} from the declaration, or from when the incident got its class
+      </Text>
+    )
   const late = found !== null && lastTimeOf({ found }, dueAt) !== dueAt ? found : null
   return (
     <Text size="sm" className="quiet" component="div">
@@ -179,7 +187,7 @@ function BothWays({ obligation: { term, dueAt, found, state } }: { obligation: O
           <Time at={late.dueAt} />
           {late.timing === 'overdue'
             ? ` (${remaining(late.dueAt, now)} overdue)`
-            : late.timing.startsWith('notified')
+            : late.timing?.startsWith('notified')
               ? ''
               : ` (${remaining(late.dueAt, now)} left)`}
           .
@@ -198,13 +206,14 @@ function Decision({ obligation, decision }: { obligation: Obligation; decision: 
   const mayRespond = useMay('responder')
   const mayLead = useMay('lead')
   const [isWithdrawing, withdrawing] = useDisclosure()
+  const [isRejecting, rejecting] = useDisclosure()
   const approve = useCommand('approveDecision', { done: 'Approved.' })
   const { isClosed, executiveId } = obligation.incident
   const isPending = decision.approvedBy === null
   const isOutdated = decision.reviewOn < dayFromNow(0)
   const isMine = decision.proposedBy.id === me?.person.id
   const isSending = obligation.notices.some(notice => notice.state === 'sending')
-  const mayApprove = isPending && !isMine && !isOutdated && !isSending && (mayLead || (mayRespond && executiveId === me?.person.id))
+  const mayDecide = isPending && !isMine && (mayLead || (mayRespond && executiveId === me?.person.id))
   return (
     <Alert color={isPending ? 'yellow' : 'gray'} title={`${decisionName(obligation, decision.kind)}: ${isPending ? 'proposed' : 'approved'}`}>
       <Stack gap={6}>
@@ -217,13 +226,18 @@ function Decision({ obligation, decision }: { obligation: Obligation; decision: 
         </Text>
         {isClosed ? null : (
           <Group gap="xs">
-            {mayApprove ? (
+            {mayDecide && !isOutdated && !isSending ? (
               <Button
                 size="xs"
                 loading={approve.isPending}
                 onClick={() => approve.mutate({ params: { id: obligation.id }, body: { version: obligation.version } })}
               >
                 Approve
+              </Button>
+            ) : null}
+            {mayDecide ? (
+              <Button size="xs" variant="default" onClick={rejecting.open}>
+                Reject…
               </Button>
             ) : null}
             {mayLead && obligation.state !== 'notified' && obligation.state !== 'ended' ? (
@@ -235,6 +249,7 @@ function Decision({ obligation, decision }: { obligation: Obligation; decision: 
         )}
         {isPending && isOutdated ? <Text size="sm">The review date has passed. Withdraw the decision, and propose it again with a new date.</Text> : null}
       </Stack>
+      {isRejecting ? <RejectDecisionModal obligation={obligation} kind={decision.kind} onClose={rejecting.close} /> : null}
       {isWithdrawing ? <WithdrawModal obligation={obligation} decision={decision} onClose={withdrawing.close} /> : null}
     </Alert>
   )
@@ -338,7 +353,7 @@ function NoticeView({ obligation, keep, notice, mayWork }: Shown & { notice: Not
         ) : null}
         {mayWork && (notice.state === 'draft' || notice.state === 'approved') ? (
           <Group gap="xs">
-            {notice.state === 'approved' ? (
+            {obligation.state === 'waived' ? null : notice.state === 'approved' ? (
               <Button size="xs" loading={send.isPending} disabled={obligation.startedAt === null} onClick={() => send.mutate({ params, body })}>
                 Send notice
               </Button>
@@ -351,9 +366,12 @@ function NoticeView({ obligation, keep, notice, mayWork }: Shown & { notice: Not
                 Approve
               </Button>
             )}
-            <Button size="xs" variant="default" onClick={editing.open}>
-              Edit
-            </Button>
+            {obligation.state === 'waived' ? null : (
+              <Button size="xs" variant="default" onClick={editing.open}>
+                Edit
+              </Button>
+            )}
+            <DiscardNotice notice={notice} customer={obligation.customer?.name ?? ''} />
           </Group>
         ) : null}
       </Stack>

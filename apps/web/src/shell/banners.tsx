@@ -6,6 +6,7 @@ import { lastTimeOf } from '../parts/notice-term.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 import { remaining, useNow } from '../parts/time.tsx'
 import { useHasSessionEnded } from '../session.ts'
+import { clockText } from './clock-text.ts'
 
 /** What every page says: a session that has ended, a clock that runs, paging that is not live, demo data. One line each. */
 export function Banners() {
@@ -68,9 +69,9 @@ export function Banners() {
   )
 }
 
-/** The notification obligation that is due first, until it is fulfilled. */
+/** The notification obligation that is due first, until it is fulfilled. One of an exercise hides none that is real. */
 function RunningClock() {
-  const obligations = useApi('obligations', { query: { view: 'open', limit: 1 } })
+  const obligations = useApi('obligations', { query: { view: 'open', isExercise: 'false', limit: 1 } })
   const counters = useApi('counters')
   const now = useNow(15_000)
   const first = obligations.data?.items[0]
@@ -85,15 +86,7 @@ function RunningClock() {
       <Text inherit fw={620} className="numeric">
         {isOverdue ? `${remaining(dueAt, now)} overdue` : `${remaining(dueAt, now)} left`}
       </Text>
-      <Text inherit>
-        {first.customer === null
-          ? 'to list the affected customers'
-          : first.kind === 'update'
-            ? `to update ${first.customer.name}`
-            : `to notify ${first.customer.name}`}
-        {` · incident ${first.incident.number}`}
-        {others > 0 ? `, and ${others} more due` : ''}
-      </Text>
+      <Text inherit>{clockText(first, others)}</Text>
     </Link>
   )
 }

@@ -260,6 +260,7 @@ const obligationSteps: Steps = {
     records.approve(entry, sha256, digest({ kind, reasonCategory, reason, reviewOn }))
     records.of(entry).set(entry, { decisionApprovedById: personOf(entry), state: kind === 'defer' ? 'deferred' : 'waived' })
   },
+  'decision.rejected': (records, entry) => records.of(entry).set(entry, { ...noDecision, state: openState(records, entry) }),
   'decision.withdrawn': (records, entry) => records.of(entry).set(entry, { ...noDecision, state: openState(records, entry) }),
 }
 

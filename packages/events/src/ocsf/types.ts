@@ -225,6 +225,7 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'notice.reported': work('updated'),
   'decision.proposed': work('created'),
   'decision.approved': work('updated'),
+  'decision.rejected': work('updated'),
   'decision.withdrawn': work('updated'),
   'decision.due': work('updated'),
   'decision.lapsed': work('updated'),
