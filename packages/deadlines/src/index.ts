@@ -1,7 +1,7 @@
 import { addHours, hourMs, type Instant } from './instants.ts'
 
 export { addHours, type Instant } from './instants.ts'
-export { type Calendar, defaultCalendar, dueAt, type Period } from './periods.ts'
+export { type Calendar, countingOnce, defaultCalendar, dueAt, type Period } from './periods.ts'
 export { type Deadlines, deadlinesOf, lastTime, type NoticeTerm, type Start, type Starts, type StoredDeadlines, wasFoundTooLate } from './terms.ts'
 
 /** The clock of one obligation: when it runs, and when somebody is paged on the way to its end. */

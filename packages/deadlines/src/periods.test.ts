@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { addHours, type Calendar, deadlinesOf, defaultCalendar, dueAt, lastTime, type Period, wasFoundTooLate } from './index.ts'
+import { addHours, type Calendar, countingOnce, deadlinesOf, defaultCalendar, dueAt, lastTime, type Period, wasFoundTooLate } from './index.ts'
 
 const inZone = (timeZone: string, holidays: readonly string[] = []): Calendar => ({ ...defaultCalendar, timeZone, holidays })
 
@@ -85,6 +85,28 @@ test('business days never end before as many calendar days, and end on a workday
     }),
     { numRuns: 100 },
   )
+})
+
+test('business days are those that counting a day at a time comes to, also where they were counted before, and in no time', () => {
+  const count = countingOnce()
+  fc.assert(
+    fc.property(instants, fc.integer({ min: 1, max: 366 }), calendars, (startedAt, amount, { workdays, holidays }) => {
+      const calendar = { timeZone: 'UTC', workdays, holidays }
+      let last = Date.parse(startedAt.slice(0, 10))
+      for (let left = amount; left > 0; ) {
+        last += 86_400_000
+        const weekday = (['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const)[new Date(last).getUTCDay()]
+        if (weekday !== undefined && workdays.includes(weekday) && !holidays.includes(new Date(last).toISOString().slice(0, 10))) left -= 1
+      }
+      const due = new Date(last + 86_399_999).toISOString()
+      for (const counted of [dueAt, count, count]) expect(counted(startedAt, { amount, unit: 'business-days' }, calendar)).toBe(due)
+    }),
+    { numRuns: 300 },
+  )
+  // A year of business days for as many obligations as an incident may have: a day at a time it took seconds.
+  const startedAt = performance.now()
+  for (let n = 0; n < 4_000; n += 1) count('2026-11-23T08:00:00.000Z', { amount: 366, unit: 'business-days' }, defaultCalendar)
+  expect(performance.now() - startedAt).toBeLessThan(500)
 })
 
 test('a term counts from the start that it names; without a statement of awareness, from the declaration', () => {

@@ -33,17 +33,37 @@ export function dueAt(startedAt: Instant, { amount, unit }: Period, calendar: Ca
   return endOf(unit === 'calendar-days' ? day.add({ days: amount }) : nthWorkday(day, amount, calendar), calendar.timeZone)
 }
 
-/** The workday that is the nth after a day. */
+/** The workday that is the nth after a day: whole weeks at once, then what holidays took of them, and the rest, a day at a time. */
 function nthWorkday(day: Temporal.PlainDate, n: number, { workdays, holidays }: Calendar): Temporal.PlainDate {
   if (workdays.length === 0) throw new Error('a calendar has at least one workday')
   const isWorked = weekdays.map(weekday => workdays.includes(weekday))
-  const off = new Set(holidays)
-  let last = day
-  for (let left = n; left > 0; ) {
-    last = last.add({ days: 1 })
-    if (isWorked[last.dayOfWeek - 1] === true && !off.has(last.toString())) left -= 1
+  const perWeek = isWorked.filter(Boolean).length
+  const off = new Set(holidays.map(dayNumber))
+  const isWorkday = (number: number) => isWorked[(((number + firstWeekday) % 7) + 7) % 7] === true
+  const start = dayNumber(day.toString())
+  const weeks = Math.floor((n - 1) / perWeek)
+  let last = start + weeks * 7
+  const taken = [...off].filter(holiday => holiday > start && holiday <= last && isWorkday(holiday)).length
+  for (let left = n - weeks * perWeek + taken; left > 0; ) {
+    last += 1
+    if (isWorkday(last) && !off.has(last)) left -= 1
   }
-  return last
+  return day.add({ days: last - start })
+}
+
+/** Days since January 1, 1970, which was a Thursday. */
+const dayNumber = (day: string): number => Date.parse(day) / 86_400_000
+const firstWeekday = weekdays.indexOf('thu')
+
+/** `dueAt` for the obligations of many customers: most have the same start and term, and what was counted once is not counted again. */
+export function countingOnce(): typeof dueAt {
+  const known = new Map<string, Instant>()
+  return (startedAt, { amount, unit }, calendar = defaultCalendar) => {
+    const key = [startedAt, amount, unit, calendar.timeZone, calendar.workdays, calendar.holidays].join()
+    const due = known.get(key) ?? dueAt(startedAt, { amount, unit }, calendar)
+    known.set(key, due)
+    return due
+  }
 }
 
 /** The last millisecond of a day: the next one may begin at 01:00, where the clocks skip midnight. */

@@ -28,11 +28,14 @@ export interface Deadlines {
   readonly foundDueAt: Instant
 }
 
-/** The deadlines by a term. Where nobody has stated when the organization became aware, that is the declaration. */
-export function deadlinesOf(term: NoticeTerm, { declaredAt, foundAt, awareAt }: Starts): Deadlines {
+/**
+ * The deadlines by a term. Where nobody has stated when the organization became aware, that is the declaration.
+ * @param count for many terms, `countingOnce()`
+ */
+export function deadlinesOf(term: NoticeTerm, { declaredAt, foundAt, awareAt }: Starts, count = dueAt): Deadlines {
   const startedAt = { declared: declaredAt, found: foundAt, aware: awareAt ?? declaredAt }[term.start]
   const calendar = term.calendar ?? undefined
-  return { startedAt, dueAt: dueAt(startedAt, term, calendar), foundDueAt: dueAt(foundAt, term, calendar) }
+  return { startedAt, dueAt: count(startedAt, term, calendar), foundDueAt: count(foundAt, term, calendar) }
 }
 
 /** Deadlines as they are stored; without `foundAt` nobody had to be found. */

@@ -447,12 +447,12 @@ export function isContention(error: unknown): boolean {
  * A transaction for somebody who waits for its end: one that lost against another (deadlock, serialization) is run again, twice at most.
  * @throws what `work` throws
  */
-export async function transactionRetried<T>(database: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
+export async function transactionRetried<T>(database: Database, work: (tx: Tx) => Promise<T>, signal?: AbortSignal): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await database.transaction(work)
+      return await database.transaction(work, signal)
     } catch (error) {
-      if (attempt >= 3 || !(isSqlState(error, '40P01') || isSqlState(error, '40001'))) throw error
+      if (attempt >= 3 || signal?.aborted || !(isSqlState(error, '40P01') || isSqlState(error, '40001'))) throw error
     }
   }
 }

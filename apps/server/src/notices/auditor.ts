@@ -1,4 +1,4 @@
-import { dueAt } from '@tocsin/deadlines'
+import { countingOnce } from '@tocsin/deadlines'
 import { and, asc, eq, gt, inArray, isNotNull, isNull, ne, notExists, or, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import type { Counter } from 'prom-client'
@@ -125,12 +125,13 @@ async function repairDeadlines(tx: Tx): Promise<Repair[]> {
     .select({ id, term, startedAt, dueAt: storedDueAt, foundAt, foundDueAt })
     .from(obligations)
     .where(and(isOpen, isNotNull(term)))
+  const count = countingOnce()
   const wrong = open.flatMap(row => {
     if (row.term === null || row.startedAt === null) return []
     const { calendar } = row.term
     const right = {
-      dueAt: dueAt(row.startedAt, row.term, calendar ?? undefined),
-      foundDueAt: row.foundAt === null ? null : dueAt(row.foundAt, row.term, calendar ?? undefined),
+      dueAt: count(row.startedAt, row.term, calendar ?? undefined),
+      foundDueAt: row.foundAt === null ? null : count(row.foundAt, row.term, calendar ?? undefined),
     }
     return right.dueAt === row.dueAt && right.foundDueAt === row.foundDueAt ? [] : [{ id: row.id, ...right }]
   })

@@ -1,5 +1,5 @@
 import type { NoticeTerm } from '@tocsin/api'
-import { addHours, deadlinesOf, type Starts } from '@tocsin/deadlines'
+import { addHours, countingOnce, deadlinesOf, type Starts } from '@tocsin/deadlines'
 import { and, asc, eq, inArray, isNotNull, sql } from 'drizzle-orm'
 import { calendars, customers } from '../directory/index.ts'
 import { awareAt, type IncidentRow, incidentCustomers } from '../incidents/index.ts'
@@ -80,9 +80,10 @@ function termOf({ customer: { noticeStart: start, noticeAmount: amount, noticeUn
 
 async function startClocks(tx: Tx, incidentId: string, starts: IncidentStarts, affected: readonly Affected[]): Promise<void> {
   if (affected.length === 0) return
+  const count = countingOnce()
   const clocks = affected.map(each => {
     const term = termOf(each)
-    return { customerId: each.customer.id, term, foundAt: each.foundAt, ...deadlinesOf(term, { ...starts, foundAt: each.foundAt }) }
+    return { customerId: each.customer.id, term, foundAt: each.foundAt, ...deadlinesOf(term, { ...starts, foundAt: each.foundAt }, count) }
   })
   const column = (of: (clock: (typeof clocks)[number]) => string) => sql.param(clocks.map(of))
   const { rows } = await tx.db.execute<{ id: string }>(sql`
@@ -137,11 +138,12 @@ async function moveClocks(tx: Tx, incidentId: string, starts: IncidentStarts): P
       and(eq(obligations.incidentId, incidentId), eq(obligations.kind, 'initial'), inArray(obligations.state, runningStates), isNotNull(obligations.foundAt)),
     )
     .orderBy(asc(obligations.id))
+  const count = countingOnce()
   const moved = running.flatMap(({ obligation, customer, foundAt }) => {
     const { id, customerId, term, startedAt, dueAt } = obligation
     if (term === null || customerId === null || startedAt === null || dueAt === null) return []
     const before = { startedAt, dueAt, foundAt: obligation.foundAt, foundDueAt: obligation.foundDueAt }
-    const after = { foundAt, ...deadlinesOf(term, { ...starts, foundAt }) }
+    const after = { foundAt, ...deadlinesOf(term, { ...starts, foundAt }, count) }
     return after.startedAt === startedAt && after.foundAt === before.foundAt ? [] : [{ id, customer, customerId, after, before }]
   })
   if (moved.length === 0) return

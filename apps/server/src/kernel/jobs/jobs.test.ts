@@ -400,6 +400,24 @@ test.concurrent('a key is of one job: what is scheduled under it again begins an
   expect(done.toSorted()).toEqual([4, 5])
 })
 
+test.concurrent('a job whose transaction loses a deadlock runs again at once, and that is no attempt that failed', async ({ rig }) => {
+  const kind = defineJob({ kind: 'crossing', lane: quick, data: numbered })
+  let begun = 0
+  rig.runner.register(kind, {
+    run: async (tx, { n }) => {
+      begun += 1
+      await tx.db.insert(settings).values({ name: 'crossed', value: n })
+      if (begun <= 2) await tx.db.execute(sql.raw(`do $$ begin raise exception 'deadlock detected' using errcode = '40P01'; end $$`))
+    },
+  })
+  rig.standAt(noon)
+  await rig.add({ kind, data: { n: 1 } })
+  await rig.runner.start()
+  await rig.runner.drain()
+  expect([begun, await rig.left(), rig.logged]).toEqual([3, [], []])
+  expect(await rig.database.reader().db.select().from(settings)).toEqual([{ name: 'crossed', value: 1 }])
+})
+
 test.concurrent('a job that fails is tried again after a while, and given up after its last attempt, with what went wrong', async ({ rig }) => {
   const kind = defineJob({ kind: 'failing', lane: quick, data: numbered })
   const [error, given]: [string, unknown[]] = ['x'.repeat(600), []]

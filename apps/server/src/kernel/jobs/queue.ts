@@ -1,6 +1,6 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import { addSeconds, type Clock, type Instant } from '../clock.ts'
-import type { Database, Tx } from '../database.ts'
+import { type Database, type Tx, transactionRetried } from '../database.ts'
 import { jobs } from '../tables.ts'
 import { storable } from '../text.ts'
 import type { Claimed, Take } from './handlers.ts'
@@ -55,15 +55,19 @@ export class JobQueue {
     return found.rows
   }
 
-  /** Takes jobs away in a transaction, see `Take`. */
+  /** Takes jobs away in a transaction, see `Take`. One that loses a deadlock is done again at once: a page must not wait for the next attempt. */
   readonly take: Take = async (ids, signal, work) => {
-    await this.#database.transaction(async tx => {
-      const deleted = await tx.db
-        .delete(jobs)
-        .where(and(inArray(jobs.id, [...ids]), this.#isMine()))
-        .returning({ id: jobs.id })
-      await work(tx, new Set(deleted.map(({ id }) => id)))
-    }, signal)
+    await transactionRetried(
+      this.#database,
+      async tx => {
+        const deleted = await tx.db
+          .delete(jobs)
+          .where(and(inArray(jobs.id, [...ids]), this.#isMine()))
+          .returning({ id: jobs.id })
+        await work(tx, new Set(deleted.map(({ id }) => id)))
+      },
+      signal,
+    )
   }
 
   /** Lets a job that failed run again, later each time, a minute at most. */
