@@ -269,7 +269,7 @@ test('who may not do it sees no button for it: an observer, and everybody once t
   await lead.call('verifyRecovery', { params, body: { version: await version(), reason: 'Two scans found nothing.' } })
   const review = await lead.call('startReview', { params })
   const findings = [{ kind: 'manual-error', description: 'A key in a log.' }] as const
-  const saved = await lead.call('saveReview', {
+  const saved = await primary.call('saveReview', {
     params: { id: review.id },
     body: { version: review.version, sequence: 'It happened.', findings: [...findings] },
   })

@@ -14,6 +14,7 @@ export const SegregationPolicy = z
     declareLower: Mode.describe('Declare an incident, and approve that its class or severity is lowered or that it is stood down'),
     containClose: Mode.describe('Contain an incident and close it; never off for a privacy breach or a customer-reportable incident'),
     recoverVerify: Mode.describe('Recover an incident, and verify the recovery'),
+    writeFinish: Mode.describe('Write a review as the last one, and finish it'),
   })
   .meta({ id: 'SegregationPolicy' })
 export type SegregationPolicy = z.output<typeof SegregationPolicy>

@@ -3,12 +3,14 @@ import { event } from './event.ts'
 import { Count, Id, Named } from './vocabulary.ts'
 
 const Mode = z.enum(['block', 'review', 'off'])
-const Policy = z.strictObject({ version: Count, declareLower: Mode, containClose: Mode, recoverVerify: Mode })
-const Pair = z.enum(['declare-lower', 'recover-verify'])
+/** The first entries said nothing of reviews. */
+const Policy = z.strictObject({ version: Count, declareLower: Mode, containClose: Mode, recoverVerify: Mode, writeFinish: Mode.optional() })
+const Pair = z.enum(['declare-lower', 'recover-verify', 'write-finish'])
 /** What one person did both of. */
 const both = {
   'declare-lower': 'declared the incident and approved that it is lowered or stood down',
   'recover-verify': 'recovered the incident and verified the recovery',
+  'write-finish': 'wrote the review and finished it',
 } as const
 
 /** What one person did both of, as the beginning of a sentence: `Ada recovered the incident and verified the recovery`. */
@@ -23,9 +25,12 @@ export const segregationEvents = [
     within: 'none',
     data: z.strictObject({ ...Policy.shape, before: Policy }),
     sentence: ({ data: { before, ...now } }) => {
-      const names = { declareLower: 'declaring and lowering', containClose: 'containing and closing', recoverVerify: 'recovering and verifying' } as const
-      const changed = (['declareLower', 'containClose', 'recoverVerify'] as const).filter(pair => now[pair] !== before[pair])
-      return `Changed the segregation of duties: ${changed.map(pair => `${names[pair]} from ${before[pair]} to ${now[pair]}`).join('; ')}`
+      const names = {
+        ...({ declareLower: 'declaring and lowering', containClose: 'containing and closing', recoverVerify: 'recovering and verifying' } as const),
+        writeFinish: 'writing and finishing a review',
+      }
+      const changed = (['declareLower', 'containClose', 'recoverVerify', 'writeFinish'] as const).filter(pair => now[pair] !== before[pair])
+      return `Changed the segregation of duties: ${changed.map(pair => `${names[pair]} from ${before[pair] ?? 'review'} to ${now[pair] ?? 'review'}`).join('; ')}`
     },
   }),
   event({

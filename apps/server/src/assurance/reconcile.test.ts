@@ -83,7 +83,7 @@ async function lived(world: World) {
   await sponsor.call('approveDecision', { params: { id: waived }, body: { version: (await obligation('Initech')).version } })
   const review = await lead.call('startReview', { params })
   const findings = [{ kind: 'process-flaw' as const, description: 'Nobody looked.' }]
-  await lead.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: 'It began.', findings } })
+  await other.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: 'It began.', findings } })
   await lead.call('finishReview', { params: { id: review.id }, body: { version: review.version + 1 } })
   const { followUps: actions } = await lead.call('addFollowUp', { params: { id: review.id }, body: { title: 'Look', ownerId: lead.id, dueOn: '2026-12-01' } })
   const action = { id: actions[0]?.id ?? '' }
@@ -534,7 +534,7 @@ describe('an approval', () => {
     await run(world, sql`update obligations set state = 'waived', decision_approved_by_id = ${other.id}`)
     const review = await lead.call('startReview', { params })
     const findings = [{ kind: 'process-flaw' as const, description: 'Nobody looked.' }]
-    await lead.call('saveReview', { params: { id: review.id }, body: { version: 1, sequence: 'It began.', findings } })
+    await other.call('saveReview', { params: { id: review.id }, body: { version: 1, sequence: 'It began.', findings } })
     await lead.call('finishReview', { params: { id: review.id }, body: { version: 2 } })
     await lead.call('containIncident', await versioned({ reason }))
     await lead.call('eradicateIncident', await versioned({ reason }))

@@ -56,9 +56,12 @@ describe('segregation of duties', () => {
     expect((await closing())?.[0]).toBe('The recovery is not verified yet.')
     await verify(lead)
     await expect(verify(lead)).rejects.toThrow(/Ada has verified this recovery/)
-    expect(await read()).toMatchObject({ recoveryVerified: { by: 'Ada' }, exceptions: [{ personId: lead.id, reviewedBy: null }] })
-    expect((await closing())?.[0]).toBe(unseen('Ada'))
-    const exception = { params: { ...params, exceptionId: (await read()).exceptions[0]?.id ?? '' }, body: { reason: 'The scans are in the ticket.' } }
+    // A6: the review that one person wrote and finished.
+    const alone = { personId: lead.id, reviewedBy: null }
+    expect(await read()).toMatchObject({ recoveryVerified: { by: 'Ada' }, exceptions: [{ ...alone, sentence: 'Ada wrote the review and finished it' }, alone] })
+    expect((await closing())?.slice(0, 2)).toEqual(['Ada wrote the review and finished it. Somebody else with the role lead has to review that.', unseen('Ada')])
+    const [written, exception] = (await read()).exceptions.map(({ id }) => ({ params: { ...params, exceptionId: id }, body: { reason: 'The scans are in the ticket.' } }))
+    if (written === undefined || exception === undefined) throw new Error('there are two')
     await expect(lead.call('reviewException', exception)).rejects.toMatchObject(refusal('forbidden'))
     await expect(lead.call('classifyIncident', { params, body: { ...(await say()).body, class: 'security-incident' } })).rejects.toMatchObject(
       refusal('conflict'),
@@ -66,7 +69,8 @@ describe('segregation of duties', () => {
     await expect(lead.call('closeIncident', await say())).rejects.toMatchObject(refusal('conflict'))
 
     const other = await world.person('lead', 'Ben')
-    expect(await other.call('reviewException', exception)).toMatchObject({ exceptions: [{ reviewedBy: 'Ben' }] })
+    await other.call('reviewException', written)
+    expect(await other.call('reviewException', exception)).toMatchObject({ exceptions: [{ reviewedBy: 'Ben' }, { reviewedBy: 'Ben' }] })
     await expect(other.call('reviewException', exception)).rejects.toThrow(/Ben has reviewed this/)
     await other.call('approveDecision', { params: { id: scope?.id ?? '' }, body: { version: (scope?.version ?? 0) + 1 } })
     expect(await closing()).toEqual([])
@@ -95,8 +99,8 @@ describe('segregation of duties', () => {
     expect(await approve(sponsor)).toMatchObject({ status: 'closed' })
 
     const policy = await lead.call('segregationPolicy')
-    expect(policy).toEqual({ version: 1, declareLower: 'review', containClose: 'review', recoverVerify: 'review' })
-    const blocked = { version: 1, declareLower: 'block', containClose: 'block', recoverVerify: 'block' } as const
+    expect(policy).toEqual({ version: 1, declareLower: 'review', containClose: 'review', recoverVerify: 'review', writeFinish: 'review' })
+    const blocked = { version: 1, declareLower: 'block', containClose: 'block', recoverVerify: 'block', writeFinish: 'block' } as const
     await expect(lead.call('setSegregationPolicy', { body: blocked })).rejects.toMatchObject(refusal('forbidden'))
 
     // Review: who declared it approves that it is lowered, and somebody else looks at that.
@@ -111,9 +115,14 @@ describe('segregation of duties', () => {
     await expect(administrator.call('setSegregationPolicy', { body: policy }), 'another version').rejects.toMatchObject(refusal('conflict'))
     const { items } = await administrator.call('journal', { query: { type: 'segregation-policy.changed' } })
     expect(items[0]?.sentence).toBe(
-      'Changed the segregation of duties: declaring and lowering from review to block; containing and closing from review to block; recovering and verifying from review to block',
+      'Changed the segregation of duties: declaring and lowering from review to block; containing and closing from review to block; recovering and verifying from review to block; writing and finishing a review from review to block',
     )
     const strict = await recovered(lead, 'customer-reportable')
+    const review = await lead.call('startReview', { params: strict.params })
+    const findings = [{ kind: 'process-flaw' as const, description: 'Nobody looked.' }]
+    await lead.call('saveReview', { params: { id: review.id }, body: { version: 1, sequence: 'It began.', findings } })
+    await expect(lead.call('finishReview', { params: { id: review.id }, body: { version: 2 } })).rejects.toThrow(/somebody else must finish it/)
+    await other.call('finishReview', { params: { id: review.id }, body: { version: 2 } })
     await expect(strict.verify(lead)).rejects.toThrow(/somebody else must verify the recovery/)
     await strict.propose(other, { kind: 'lower-class', class: 'security-incident' })
     await expect(strict.approve(lead)).rejects.toThrow(/You declared this incident/)
@@ -122,7 +131,7 @@ describe('segregation of duties', () => {
 
     // Whoever sets the policy does not set it for what they are about to do.
     const before = await recovered(administrator, 'security-incident')
-    await administrator.call('setSegregationPolicy', { body: { version: 2, declareLower: 'off', containClose: 'off', recoverVerify: 'off' } })
+    await administrator.call('setSegregationPolicy', { body: { version: 2, declareLower: 'off', containClose: 'off', recoverVerify: 'off', writeFinish: 'off' } })
     await expect(before.verify(administrator)).rejects.toThrow(/somebody else must verify the recovery/)
     expect(await before.closing()).toEqual(['The recovery is not verified yet.'])
     await before.verify(lead)

@@ -1,6 +1,8 @@
-import { SegregationPolicy } from '@tocsin/api'
+import { isDeepStrictEqual } from 'node:util'
+import { SegregationPolicy, segregationModes } from '@tocsin/api'
 import { exceptionSentence } from '@tocsin/events'
 import { and, count, eq, inArray } from 'drizzle-orm'
+import { z } from 'zod'
 import { type AppContext, assertPerson, type Caller, people, peopleBehind } from '../access/index.ts'
 import { type Actor, type Entry, type EntryOf, entriesAbout, record } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
@@ -10,21 +12,22 @@ import { assertSecondPerson, isOneOf } from '../notify/index.ts'
 import { assertVersion, type IncidentRow, lockOpenIncident } from './incident.ts'
 
 const settingName = 'segregation-of-duties'
-const initialPolicy: SegregationPolicy = { version: 1, declareLower: 'review', containClose: 'review', recoverVerify: 'review' }
+const initialPolicy: SegregationPolicy = { version: 1, declareLower: 'review', containClose: 'review', recoverVerify: 'review', writeFinish: 'review' }
+/** The first policies said nothing of reviews. */
+const StoredPolicy = SegregationPolicy.extend({ writeFinish: z.enum(segregationModes).default('review') })
 type Mode = SegregationPolicy['containClose']
 
 /** What one person may not do both of in an incident. */
 export async function readPolicy(reader: Reader): Promise<SegregationPolicy> {
-  return (await readSetting(reader, settingName, SegregationPolicy)) ?? initialPolicy
+  return (await readSetting(reader, settingName, StoredPolicy)) ?? initialPolicy
 }
 
 /** Sets the policy. What is so already changes nothing. */
 export async function setPolicy(tx: Tx, caller: Caller, input: SegregationPolicy): Promise<SegregationPolicy> {
   const before = await readPolicy(tx)
   if (before.version !== input.version) throw changedMeanwhile()
-  const { declareLower, containClose, recoverVerify } = input
-  if (declareLower === before.declareLower && containClose === before.containClose && recoverVerify === before.recoverVerify) return before
-  const policy = { version: input.version + 1, declareLower, containClose, recoverVerify }
+  if (isDeepStrictEqual(input, before)) return before
+  const policy = { ...input, version: input.version + 1 }
   await saveSetting(tx, settingName, policy)
   await record(tx, {
     ...{ actor: caller.actor, type: 'segregation-policy.changed', subject: { kind: 'segregation-policy', id: settingName } },
@@ -95,7 +98,7 @@ const did = async (tx: Tx, caller: Caller, actor: Actor | undefined) => actor !=
 
 const reportable: readonly IncidentRow['class'][] = ['customer-reportable', 'privacy-breach']
 
-type Pair = 'declareLower' | 'containClose' | 'recoverVerify'
+type Pair = 'declareLower' | 'containClose' | 'recoverVerify' | 'writeFinish'
 const modes: readonly Mode[] = ['off', 'review', 'block']
 
 /** How a pair of acts is separated in an incident: by the strictest policy since it was declared, so that nobody loosens it for what they are about to do. */
@@ -105,7 +108,7 @@ async function modeOf(reader: Reader, { id }: IncidentRow, pair: Pair): Promise<
   const declared = entries.findLastIndex(({ type }) => type === 'incident.declared')
   const held = [now]
   for (const entry of entries.slice(declared + 1))
-    if (entry.fault === null && entry.type === 'segregation-policy.changed') held.push(entry.data.before[pair], entry.data[pair])
+    if (entry.fault === null && entry.type === 'segregation-policy.changed') held.push(entry.data.before[pair] ?? now, entry.data[pair] ?? now)
   return modes.findLast(mode => held.includes(mode)) ?? now
 }
 
@@ -155,7 +158,7 @@ export async function separateLowering(tx: Tx, caller: Caller, incident: Inciden
   await recordException(tx, caller, incident, 'declare-lower')
 }
 
-async function recordException(tx: Tx, caller: Caller, { id }: IncidentRow, pair: 'declare-lower' | 'recover-verify'): Promise<void> {
+async function recordException(tx: Tx, caller: Caller, { id }: IncidentRow, pair: 'declare-lower' | 'recover-verify' | 'write-finish'): Promise<void> {
   await record(tx, {
     ...{ actor: caller.actor, type: 'segregation.exception', subject: { kind: 'incident', id }, within: id },
     data: { pair, person: { id: caller.personId, name: caller.actor.name } },
@@ -179,6 +182,17 @@ export async function verifyRecovery(tx: Tx, context: AppContext, caller: Caller
     ...{ actor: caller.actor, type: 'incident.recovery-verified', subject: { kind: 'incident', id }, within: id },
     data: { reason: input.reason },
   })
+}
+
+/**
+ * Holds whoever finishes the review of an incident to the policy: it is somebody else than who wrote it last.
+ * @throws AppProblem forbidden where the policy blocks it
+ */
+export async function separateFinishing(tx: Tx, caller: Caller, incident: IncidentRow, writtenBy: Actor | undefined): Promise<void> {
+  const mode = await modeOf(tx, incident, 'writeFinish')
+  if (mode === 'off' || !(await did(tx, caller, writtenBy))) return
+  if (mode === 'block') throw forbidden('You wrote this review, so somebody else must finish it.')
+  await recordException(tx, caller, incident, 'write-finish')
 }
 
 /** Somebody else looks at what one person did both of. */

@@ -123,7 +123,7 @@ describe('standing down', () => {
     world.expectMail('security@globex.test', /, update\)/)
     const review = await lead.call('startReview', { params })
     const findings = [{ kind: 'communication' as const, description: 'The drill was not announced.' }]
-    const saved = await lead.call('saveReview', { params: { id: review.id }, body: { version: 1, sequence: 'It began.', findings } })
+    const saved = await other.call('saveReview', { params: { id: review.id }, body: { version: 1, sequence: 'It began.', findings } })
     await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
     await lead.call('closeIncident', await say())
     expect(await read()).toMatchObject({ status: 'closed', class: 'not-an-incident' })
@@ -151,13 +151,13 @@ describe('reopening a declared incident', () => {
     const recovery = { secureState: 'Restored from clean images', verification: 'Two scans found nothing', monitorUntil: '2026-11-23' }
     await lead.call('recoverIncident', { params, body: { ...(await say()).body, ...recovery } })
     await other.call('verifyRecovery', { params, body: { version: (await read()).version, reason: 'Two scans found nothing.' } })
-    const finish = async (person: Person) => {
+    const finish = async (person: Person, writer: Person) => {
       const review = await person.call('startReview', { params })
       const findings = [{ kind: 'manual-error' as const, description: 'A typo.' }]
-      const saved = await person.call('saveReview', { params: { id: review.id }, body: { version: 1, sequence: review.sequence, findings } })
+      const saved = await writer.call('saveReview', { params: { id: review.id }, body: { version: 1, sequence: review.sequence, findings } })
       return person.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
     }
-    const first = await finish(lead)
+    const first = await finish(lead, other)
     world.jump({ days: 1 })
     await other.call('closeIncident', await say())
 
@@ -183,7 +183,7 @@ describe('reopening a declared incident', () => {
       'The monitoring period lasts until 2026-11-24 UTC.',
       'The required supplement to the review, for what happened since the incident was reopened, is not finished. The incident is customer-reportable.',
     ])
-    const second = await finish(other)
+    const second = await finish(other, lead)
     expect(second).toMatchObject({ round: 2, sequence: expect.stringMatching(/^- 2026-11-24 08:00 UTC, lead 1: Reopened the incident, round 2/) })
     expect(await lead.call('review', { params }), 'the earlier text stays').toMatchObject({ review: { id: second.id }, earlier: [first] })
     world.jump({ days: 1 })

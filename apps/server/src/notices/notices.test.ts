@@ -160,7 +160,7 @@ describe('a notice', () => {
     await lead.call('verifyRecovery', await step())
     const review = await lead.call('startReview', { params })
     const findings = [{ kind: 'manual-error' as const, description: 'A typo.' }]
-    const saved = await lead.call('saveReview', { params: { id: review.id }, body: { version: 1, sequence: 'It began.', findings } })
+    const saved = await primary.call('saveReview', { params: { id: review.id }, body: { version: 1, sequence: 'It began.', findings } })
     await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
     const close = async () => lead.call('closeIncident', await step())
     const draft = async (body: Parameters<typeof lead.call<'draftNotice'>>[1]['body']) => {

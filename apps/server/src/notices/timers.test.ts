@@ -296,7 +296,7 @@ describe('the update that a notice promises', () => {
     await lead.call('verifyRecovery', { params, body: await step() })
     const review = await lead.call('startReview', { params })
     const findings = [{ kind: 'technical-lapse' as const, description: 'Found.' }]
-    const saved = await lead.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: 'S', findings } })
+    const saved = await primary.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: 'S', findings } })
     await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
     await world.advance({ days: 2 })
     await expect(lead.call('closeIncident', { params, body: await step() })).rejects.toMatchObject({
@@ -451,7 +451,7 @@ describe('an incident that has somebody to notify and lists nobody', () => {
     await lead.call('verifyRecovery', { params, body: await step() })
     const review = await lead.call('startReview', { params })
     const findings = [{ kind: 'technical-lapse' as const, description: 'Found.' }]
-    const saved = await lead.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: 'S', findings } })
+    const saved = await primary.call('saveReview', { params: { id: review.id }, body: { version: review.version, sequence: 'S', findings } })
     await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
     await world.advance({ days: 1 })
     await expect(lead.call('closeIncident', { params, body: await step() })).rejects.toMatchObject({

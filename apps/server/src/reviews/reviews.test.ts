@@ -510,7 +510,7 @@ describe('a review', () => {
     const review = await lead.call('startReview', { params: { id: reportable.id } })
     expect(await blocked(reportable), 'it is a draft').toEqual(missing)
     const body = { version: review.version, sequence: 'It began.', findings: [{ kind: 'manual-error' as const, description: 'A typo.' }] }
-    const saved = await lead.call('saveReview', { params: { id: review.id }, body })
+    const saved = await (await world.person('lead')).call('saveReview', { params: { id: review.id }, body })
     const finished = await lead.call('finishReview', { params: { id: review.id }, body: { version: saved.version } })
     expect(await blocked(reportable)).toEqual([])
     expect(await because(reportable)).toMatchObject({ review: finished, isRequired: true })

@@ -7,7 +7,16 @@ import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, assertPeople, type Caller, findPerson, people, peopleBehind, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
-import { assertNoSuspects, findIncident, type IncidentRow, incidentCustomers, incidents, lockOpenIncident, wholeTimeline } from '../incidents/index.ts'
+import {
+  assertNoSuspects,
+  findIncident,
+  type IncidentRow,
+  incidentCustomers,
+  incidents,
+  lockOpenIncident,
+  separateFinishing,
+  wholeTimeline,
+} from '../incidents/index.ts'
 import { assertAsRecorded, changedSince, entriesAbout, lastEntryAbout, record, system } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
@@ -256,17 +265,17 @@ export async function startReview(tx: Tx, context: AppContext, caller: Caller, i
 }
 
 /** @returns the review, locked, and the round that its incident is in */
-async function lockReview(tx: Tx, context: AppContext, caller: Caller, id: string, version?: number): Promise<ReviewRow & { readonly currentRound: number }> {
+async function lockReview(tx: Tx, context: AppContext, caller: Caller, id: string, version?: number): Promise<ReviewRow & { readonly incident: IncidentRow }> {
   const [found] = await tx.db
     .select({ incidentId: reviews.incidentId })
     .from(reviews)
     .where(and(eq(reviews.id, id), context.visibility.condition(caller, reviews.incidentId)))
   if (!found) throw notFound('review')
-  const { round } = await lockOpenIncident(tx, context, caller, found.incidentId)
+  const incident = await lockOpenIncident(tx, context, caller, found.incidentId)
   const [review] = await tx.db.select().from(reviews).where(eq(reviews.id, id)).for('update')
   if (!review) throw notFound('review')
   if (version !== undefined && review.version !== version) throw changedMeanwhile()
-  return { ...review, currentRound: round }
+  return { ...review, incident }
 }
 
 function assertDraft(review: ReviewRow): void {
@@ -308,9 +317,11 @@ export async function saveReview(
 
 /** Finishes the review: it tells what happened and has found something. It is of the round in which it is finished. */
 export async function finishReview(tx: Tx, context: AppContext, caller: Caller, id: string, version: number): Promise<Review> {
-  const { currentRound: round, ...review } = await lockReview(tx, context, caller, id, version)
+  const { incident, ...review } = await lockReview(tx, context, caller, id, version)
+  const { round } = incident
   assertDraft(review)
   if (review.findings.length === 0) throw conflict('Add at least one contributing factor first.')
+  await separateFinishing(tx, caller, incident, (await lastEntryAbout(tx, { kind: 'review', id }, 'review.saved'))?.actor)
   await assertAsRecorded(context, tx, review.incidentId, reviewRecord(review))
   await tx.db
     .update(reviews)

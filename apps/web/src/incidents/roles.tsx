@@ -96,7 +96,13 @@ function Waiting({ incident, handover: { role, to, by, requestedAt } }: { incide
         {to.name} is asked to take over, <Time at={requestedAt} />
       </Text>
       {mayWithdraw ? (
-        <Button size="compact-xs" variant="default" flex="none" loading={withdraw.isPending} onClick={() => withdraw.mutate({ params: { id: incident.id, role } })}>
+        <Button
+          size="compact-xs"
+          variant="default"
+          flex="none"
+          loading={withdraw.isPending}
+          onClick={() => withdraw.mutate({ params: { id: incident.id, role } })}
+        >
           Withdraw
         </Button>
       ) : null}

@@ -9,6 +9,7 @@ const pairs = [
   { name: 'declareLower', label: 'Declare, and approve a lower class or severity or a stand-down' },
   { name: 'containClose', label: 'Contain and close' },
   { name: 'recoverVerify', label: 'Recover, and verify the recovery' },
+  { name: 'writeFinish', label: 'Write a review, and finish it' },
 ] as const
 const modeLabels: Record<(typeof segregationModes)[number], string> = {
   block: 'Blocked: takes two people',
@@ -31,10 +32,11 @@ function PolicyForm({ policy }: { policy: SegregationPolicy }) {
   const { form, submit, isBusy, newer, hold } = useRecordForm(
     'setSegregationPolicy',
     policy,
-    ({ declareLower, containClose, recoverVerify }) => ({
+    ({ declareLower, containClose, recoverVerify, writeFinish }) => ({
       declareLower: declareLower as string,
       containClose: containClose as string,
       recoverVerify: recoverVerify as string,
+      writeFinish: writeFinish as string,
     }),
     { done: 'Saved.', onDone: saved => hold(saved) },
   )
