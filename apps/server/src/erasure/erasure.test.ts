@@ -82,6 +82,9 @@ describe('the erasure of personal data', () => {
     await expect(lead.call('changeNote', { params: { id: incident.id, noteId }, body: { version: 3, markdown: secret } })).rejects.toMatchObject(
       refusal('conflict'),
     )
+    const { items: entries } = await first.call('journal', { query: { subject: noteId } })
+    expect(entries.map(entry => entry.erasure)).toEqual(entries.map(() => erasure))
+    expect((await first.call('journal', { query: { type: 'erasure.done' } })).items.map(entry => entry.erasure)).toEqual([null])
     const file = await exported(first)
     expect(file).not.toContain('Lovelace')
     expect(verifyExport(file)).toMatchObject({ problems: [], erased: 2, withheld: 0, isComplete: true })
