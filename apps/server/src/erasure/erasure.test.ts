@@ -115,6 +115,8 @@ describe('the erasure of personal data', () => {
         data: { number: 1, title, severity: 'high', source: 'x', kind: 'report', serviceId: null, rule: null },
       }),
     )
+    // A server that returns a mail may quote it.
+    await world.asOwner("update messages set report = 'Lovelace clicked', last_error = 'Lovelace clicked' where purpose = 'page'")
     const body = { kind: 'reporter', target: 'ADA@lovelace.example', reason: 'Asked for by the reporter' } as const
     await expect(first.call('requestErasure', { body: { ...body, target: 'nobody@lovelace.example' } })).rejects.toMatchObject(refusal('not-found'))
     const { id } = await first.call('requestErasure', { body })
