@@ -13,8 +13,10 @@ const words: Record<IncidentRole, { label: string; meaning: string }> = {
 }
 
 export function RolesSection({ incident }: { incident: Incident }) {
-  const canRespond = useMay('responder') && incident.status !== 'closed'
   const mayLead = useMayLead(incident)
+  // Who has a role in a restricted incident sees it: its lead says who.
+  const isOpen = incident.status !== 'closed' && (mayLead || !incident.isRestricted || incident.lead === null)
+  const canRespond = useMay('responder') && isOpen
   const assign = useCommand('assignRole')
   const suspects = incident.suspects.map(suspect => suspect.id)
   return (
