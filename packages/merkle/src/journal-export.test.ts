@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalJson, digest } from './canonical.ts'
 import { openCheckpoint, signCheckpoint, signingKey, verifierKey } from './checkpoint.ts'
+import { commit } from './commitment.ts'
 import { type ExportedEntry, exportEnd, exportEntries, exportStart, verifyExport, writeExport } from './journal-export.ts'
 import { hashBody, leafData } from './journal-leaf.ts'
 import { signSuccession } from './log-keys.ts'
@@ -11,20 +12,22 @@ const privateKey = signingKey(Buffer.alloc(32, 7))
 const origin = 'tocsin/test'
 const key = verifierKey(origin, privateKey)
 
-/** An export of `count` entries, those at `withheld` without their bodies. */
-function exportOf(count: number, withheld: readonly number[] = []): string {
+type Given = Pick<ExportedEntry, 'values'> & { readonly type: string; readonly data: unknown }
+
+/** An export of `count` entries, those at `withheld` without their bodies. @param given what its first entries are */
+function exportOf(count: number, withheld: readonly number[] = [], given: readonly Given[] = []): string {
   const document = { note: 'the record “as it is”' }
   const entries = Array.from({ length: count }, (_, n) => {
     const isLast = n === count - 1
     const header = {
       at: `2026-11-26T10:00:0${n}.000Z`,
-      type: isLast ? 'journal.exported' : 'note.written',
+      type: isLast ? 'journal.exported' : (given[n]?.type ?? 'note.written'),
       version: 1,
       subject: { kind: isLast ? 'export' : 'note', id: `s${n}` },
       actorKind: 'person',
       ...{ isDemo: false, isExercise: false, isRestricted: n === 2 },
     }
-    const data = isLast ? { documentSha256: digest(document) } : { text: `entry ${n} äöü` }
+    const data = isLast ? { documentSha256: digest(document) } : (given[n]?.data ?? { text: `entry ${n} äöü` })
     const body = { id: `e${n}`, actor: { id: null, name: 'Ada' }, within: null, data }
     const salt = Buffer.alloc(32, n + 1)
     return { header, body, salt, hash: hashBody(salt, body) }
@@ -42,7 +45,9 @@ function exportOf(count: number, withheld: readonly number[] = []): string {
     document,
     entries: entries.map(({ header, body, salt, hash }, index) => ({
       ...{ index, header },
-      ...(withheld.includes(index) ? { bodyHash: hash.toString('base64') } : { salt: salt.toString('base64'), body }),
+      ...(withheld.includes(index)
+        ? { bodyHash: hash.toString('base64') }
+        : { salt: salt.toString('base64'), body, ...(given[index]?.values === undefined ? {} : { values: given[index].values }) }),
       proof: inclusionPlaces(index, count).map(siblings =>
         joinSubtrees(siblings.map(place => nodes.get(`${place.level}/${place.index}`) ?? expect.fail())).toString('base64'),
       ),
@@ -98,6 +103,25 @@ describe('an exported journal', () => {
   test('is genuine as it was written', () => {
     expect(verifyExport(file)).toMatchObject({ problems: [], entries: 7, withheld: 0, treeSize: 7, isComplete: true, origin })
     expect(verifyExport(file, key).problems).toEqual([])
+  })
+
+  test('from which somebody takes texts out is found, also where an erasure is withheld from it', () => {
+    const salt = Buffer.alloc(32, 1).toString('base64')
+    const note = (value: string): Given => {
+      const { data, values } = commit({ markdown: value }, ['markdown'], () => Buffer.from(salt, 'base64'))
+      return { type: 'note.written', data, values: Object.fromEntries(values) }
+    }
+    const { values: _, ...erased } = note('one')
+    const erasure = (entryId: string): Given => ({ type: 'erasure.done', data: { fields: [{ entryId, path: '/markdown' }] } })
+    const given = [note('three'), erased, erasure('e1'), erasure('e7')]
+    const hidden = exportOf(5, [3], given)
+    expect(verifyExport(hidden, key)).toMatchObject({ problems: [], erased: 1, withheld: 1 })
+    const takenOut = forged(hidden, entries => change(entries, 0, () => ({ values: undefined })))
+    expect(verifyExport(takenOut, key).problems).toEqual([
+      'entry 1 of the file (index 0 in the audit log) has no markdown, and no entry says that it was erased',
+    ])
+    const silenced = exportOf(5, [2, 3], given)
+    expect(verifyExport(silenced, key).problems).toEqual([expect.stringContaining('entry 2 of the file')])
   })
 
   test('is the same file where it is written in pieces', () => {

@@ -146,9 +146,11 @@ function erasedBy({ header, body }: ExportedEntry): string[] {
     : []
 }
 
-/** Texts that are missing without an erasure on record: whoever owns the database could have deleted them. An erasure is within the same incident as what it erased. */
+/**
+ * Texts that are missing without an erasure on record: whoever owns the database could have deleted them, and whoever had the file could have taken them out.
+ * An erasure is within the same incident as what it erased, so that a file that has the body of one has that of the other.
+ */
 function erasedInSilence({ entries }: ParsedExport): string[] {
-  if (entries.some(({ header, body }) => header.type === 'erasure.done' && !body)) return []
   const recorded = new Set(entries.flatMap(erasedBy))
   return entries.flatMap((entry, position) =>
     erasedFrom(entry)

@@ -53,13 +53,15 @@ async function find(reader: Reader, condition: SQL | undefined, limit: number): 
   return { ids: found.map(({ id }) => id), within: found.map(({ incidentId }) => incidentId), others }
 }
 
-/** Says how the data of a reporter is erased: all their reports by the address that they gave, whoever may see them, with files, alerts, pages and messages. */
+/** Says how the data of a reporter is erased: all their reports by the address that they gave, whoever may see them but a suspect, with files, alerts, pages and messages. */
 export function defineErasables(context: AppContext): void {
   const { TOCSIN_REPORTER_RETENTION_DAYS: days } = context.config.of(retentionSettings)
   context.erasables.define('reporter', {
     subject: 'report',
-    async find(reader, target) {
-      const found = await find(reader, sql`lower(${reports.contactEmail}) = ${target.toLowerCase()}`, maxReports + 1)
+    async find(reader, target, viewer) {
+      // Of what somebody is a suspect in, they are not to learn, and it may be evidence against them.
+      const isTheirs = sql`not ${context.visibility.isSuspect(viewer, alerts.incidentId)}`
+      const found = await find(reader, and(sql`lower(${reports.contactEmail}) = ${target.toLowerCase()}`, isTheirs), maxReports + 1)
       if (found.ids.length === 0) throw notFound('report with this email address')
       if (found.ids.length > maxReports) throw conflict(`More than ${maxReports} reports have this email address. They cannot be erased at once.`)
       return found

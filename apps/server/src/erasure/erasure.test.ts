@@ -82,6 +82,9 @@ describe('the erasure of personal data', () => {
     await expect(lead.call('changeNote', { params: { id: incident.id, noteId }, body: { version: 3, markdown: secret } })).rejects.toMatchObject(
       refusal('conflict'),
     )
+    const { items: entries } = await first.call('journal', { query: { subject: noteId } })
+    expect(entries.map(entry => entry.erasure)).toEqual(entries.map(() => erasure))
+    expect((await first.call('journal', { query: { type: 'erasure.done' } })).items.map(entry => entry.erasure)).toEqual([null])
     const file = await exported(first)
     expect(file).not.toContain('Lovelace')
     expect(verifyExport(file)).toMatchObject({ problems: [], erased: 2, withheld: 0, isComplete: true })
@@ -112,6 +115,8 @@ describe('the erasure of personal data', () => {
         data: { number: 1, title, severity: 'high', source: 'x', kind: 'report', serviceId: null, rule: null },
       }),
     )
+    // A server that returns a mail may quote it.
+    await world.asOwner("update messages set report = 'Lovelace clicked', last_error = 'Lovelace clicked' where purpose = 'page'")
     const body = { kind: 'reporter', target: 'ADA@lovelace.example', reason: 'Asked for by the reporter' } as const
     await expect(first.call('requestErasure', { body: { ...body, target: 'nobody@lovelace.example' } })).rejects.toMatchObject(refusal('not-found'))
     const { id } = await first.call('requestErasure', { body })
@@ -195,6 +200,32 @@ describe('the erasure of personal data', () => {
     expect((await lead.call('reportOfAlert', { params })).erasure, 'the schedule passes over it').toBeNull()
     await hold(false)
     for (const request of requested) expect(await second.call('approveErasure', { params: { id: request.id } })).toMatchObject({ state: 'done' })
+  })
+
+  test('of a reporter covers no more than was requested, and nothing that tells of a suspect, to whom their reports do not exist', async ({ world }) => {
+    const lead = await world.person('lead')
+    const [first, second, suspect] = [await world.person('administrator'), await world.person('administrator'), await world.person('administrator')]
+    await report(world)
+    const [alert] = (await lead.call('alerts', {})).items
+    const params = { id: alert?.id ?? '' }
+    const { id, version } = await lead.call('escalateAlert', { params, body: { responsibility: 'us', reason: 'x' } })
+    await lead.call('changeIncident', { params: { id }, body: { version, isRestricted: true, reason: 'x' } })
+    const suspects = { version: (await incidentOf(lead, id)).version, personIds: [suspect.id] }
+    await lead.call('setSuspects', { params: { id }, body: suspects })
+    const body = { kind: 'reporter', target: 'ada@lovelace.example', reason: 'Asked for' } as const
+    const none = await suspect.call('requestErasure', { body: { ...body, target: 'nobody@lovelace.example' } }).catch((error: unknown) => String(error))
+    expect(await suspect.call('requestErasure', { body }).catch((error: unknown) => String(error)), 'as where there is none').toBe(none)
+    // A second report: the suspect finds that one, and erases that one.
+    await report(world, `${secret}, again`)
+    expect((await suspect.call('requestErasure', { body })).records).toBe(1)
+    const [theirs] = (await suspect.call('erasures', {})).items
+    await expect(second.call('approveErasure', { params: { id: theirs?.id ?? '' } })).rejects.toThrow(/more to erase now \(2\) than was requested \(1\)/)
+    await first.call('withdrawErasure', { params: { id: theirs?.id ?? '' }, body: { reason: 'Not all' } })
+    const request = await first.call('requestErasure', { body })
+    await report(world, `${secret}, later`)
+    await expect(second.call('approveErasure', { params: { id: request.id } })).rejects.toThrow(/more to erase now \(3\) than was requested \(2\)/)
+    expect(await suspect.call('approveErasure', { params: { id: request.id } })).toMatchObject({ records: 2 })
+    expect((await lead.call('reportOfAlert', { params })).erasure, 'evidence against who approves').toBeNull()
   })
 
   test('that nobody recorded is tampering: the server finds it, and so does whoever has an export', async ({ world }) => {

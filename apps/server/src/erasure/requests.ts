@@ -87,6 +87,8 @@ export async function approveErasure(tx: Tx, context: AppContext, caller: Caller
   const row = await lockRequested(tx, context, caller, id)
   await assertSecondPerson(tx, caller, [row.requestedById], 'An erasure is approved by another administrator than the one who requested it.')
   const found = await context.erasables.of(row.kind).find(tx, row.target, caller)
+  if (found.ids.length > row.records)
+    throw conflict(`There is more to erase now (${found.ids.length}) than was requested (${row.records}). Withdraw this request, and request it anew.`)
   const { requestedBy } = await readErasure(tx, caller, id)
   const fields = await erase(tx, context, row.kind, found, { id, actor: caller.actor, basis: 'request', reason: row.reason, requestedBy })
   await tx.db

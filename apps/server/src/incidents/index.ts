@@ -93,6 +93,9 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
   context.departures.add((tx, actor, personId) => leaveRoles(tx, context, actor, personId))
   context.jobs.register(emergencyAccessJob, { run: (tx, { incidentId, personId }) => endEmergencyAccess(tx, incidentId, personId) })
   context.readers.react('incidents', {
+    'api-key.created': async (tx, { subject, data }) => {
+      if (data.seesRestricted === true) await tellOfAccount(tx, context, { id: subject.id, name: data.name })
+    },
     'page.acknowledged': async (tx, entry) => {
       const { about, teamId, personId } = entry.data
       // A service account leads nothing, and its maker did not answer.
@@ -101,11 +104,6 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
       if (asked !== undefined) return takeAskedRole(tx, context, entry.actor, about.id, asked, personId)
       if (teamId === null) return
       for (const role of await rolesOf(tx, about.id, teamId)) await takeVacantRole(tx, context, entry.actor, about.id, role, personId)
-    },
-  })
-  context.readers.react('restricted-accounts', {
-    'api-key.created': async (tx, { subject, data }) => {
-      if (data.seesRestricted === true) await tellOfAccount(tx, context, { id: subject.id, name: data.name })
     },
   })
   context.jobs.register(taskReminderJob, { run: tx => remindOfTasks(tx, context) })

@@ -290,6 +290,11 @@ describe('a suspect', () => {
     const { params, version } = await at(lead, id)
     await expect(lead.call('setMembers', { params, body: { version, personIds: [lead.id, later.id] } })).rejects.toMatchObject(refusal('invalid', 'personIds'))
     await lead.call('setMembers', { params, body: { version, personIds: [lead.id, colleague.id] } })
+    expect(
+      (await name(lead, id, suspect)).suspects.map(one => one.id),
+      'one is cleared',
+    ).toEqual([suspect.id])
+    expect((await name(lead, id)).suspects).toEqual([])
   })
 
   test('who led it is not its lead any more: the administrators who are none are told by number', async ({ world }) => {

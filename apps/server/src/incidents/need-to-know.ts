@@ -53,10 +53,11 @@ export async function setSuspects(
   assertMayLead(caller, incident, 'name suspects')
   await assertNoEmergencyAccess(tx, caller, incident, 'name suspects')
   if (!incident.isRestricted) throw conflict('This incident is not restricted, so a suspect would read it. Restrict it first, then name suspects.')
-  await assertPeople(tx, [...new Set(input.personIds)], 'personIds')
-  const personIds = await withTheirAccounts(tx, input.personIds)
-  if (personIds.includes(caller.personId)) throw invalid('personIds', 'must not include yourself. Somebody else has to name you')
   const before = await suspectsOf(tx, id)
+  const named = input.personIds.filter(personId => before.every(one => one.id !== personId))
+  await assertPeople(tx, [...new Set(named)], 'personIds')
+  const personIds = [...new Set([...input.personIds, ...(await withTheirAccounts(tx, named))])]
+  if (personIds.includes(caller.personId)) throw invalid('personIds', 'must not include yourself. Somebody else has to name you')
   const added = personIds.filter(personId => before.every(one => one.id !== personId))
   if (added.length === 0 && before.length === personIds.length) return
   await tx.db.delete(incidentSuspects).where(and(eq(incidentSuspects.incidentId, id), notInArray(incidentSuspects.personId, personIds)))

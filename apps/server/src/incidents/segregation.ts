@@ -101,15 +101,17 @@ const reportable: readonly IncidentRow['class'][] = ['customer-reportable', 'pri
 type Pair = 'declareLower' | 'containClose' | 'recoverVerify' | 'writeFinish'
 const modes: readonly Mode[] = ['off', 'review', 'block']
 
-/** How a pair of acts is separated in an incident: by the strictest policy since it was declared, so that nobody loosens it for what they are about to do. */
+/**
+ * How a pair of acts is separated in an incident: by the strictest policy since it was declared, so that nobody loosens it for what they are about to do; and by
+ * what is on record, so that nobody who changes the database does.
+ */
 async function modeOf(reader: Reader, { id }: IncidentRow, pair: Pair): Promise<Mode> {
-  const now = (await readPolicy(reader))[pair]
   const entries = await entriesAbout(reader, [id, settingName], ['incident.declared', 'segregation-policy.changed'])
   const declared = entries.findLastIndex(({ type }) => type === 'incident.declared')
-  const held = [now]
-  for (const entry of entries.slice(declared + 1))
-    if (entry.fault === null && entry.type === 'segregation-policy.changed') held.push(entry.data.before[pair] ?? now, entry.data[pair] ?? now)
-  return modes.findLast(mode => held.includes(mode)) ?? now
+  const changes = entries.flatMap((entry, at) => (entry.fault === null && entry.type === 'segregation-policy.changed' ? [{ at, ...entry.data }] : []))
+  const whenDeclared = changes.findLast(({ at }) => at < declared) ?? initialPolicy
+  const held = [await readPolicy(reader), whenDeclared, ...changes.filter(({ at }) => at > declared)].map(policy => policy[pair] ?? initialPolicy[pair])
+  return modes.findLast(mode => held.includes(mode)) ?? 'block'
 }
 
 /** How containing and closing are separated: never off where customers or authorities are to be told, and blocked where there is somebody else to close it. */

@@ -21,7 +21,7 @@ export function Access({ incident }: { incident: Incident }) {
         <People
           teach="People with a role, and:"
           people={incident.members}
-          canChange={canRespond}
+          canChange={mayLead || (canRespond && incident.lead === null)}
           add="Add person"
           without={suspectIds}
           onChange={personIds => setMembers.mutate({ ...around, body: { version, personIds } })}

@@ -40,8 +40,9 @@ function Role({ incident, role }: { incident: Incident; role: IncidentRole }) {
   const assign = useCommand('assignRole')
   const [askedId, ask] = useState<string>()
   const holder = incident[role]
-  // A role that somebody has is theirs to hand over; the executive sponsor is a lead's choice.
-  const mayAssign = mayLead || (role !== 'executive' && (holder === null || holder.id === me?.person.id))
+  // A role that somebody has is theirs to hand over; the executive sponsor is a lead's choice, and so is who has a role in a restricted incident, and sees it.
+  const isChosenByLead = role === 'executive' || (incident.isRestricted && incident.lead !== null)
+  const mayAssign = mayLead || (!isChosenByLead && (holder === null || holder.id === me?.person.id))
   if (!canRespond || !mayAssign)
     return (
       <Group justify="space-between">
