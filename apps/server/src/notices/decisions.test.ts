@@ -175,7 +175,7 @@ describe('a decision to defer or waive', () => {
       'Globex: the first notice is due on Nov 26, 08:00 UTC.',
       expect.stringMatching(/^The notification of Initech was waived,.*\nThe notification of Soylent was waived,/),
     ])
-    const due = async () => (await entries('decision.due')).map(({ data }) => data.customer).toSorted()
+    const due = async () => (await entries('decision.due')).map(({ data }) => (data as { customer: string }).customer).toSorted()
     expect(await due()).toEqual(['Initech', 'Soylent'])
     // A deferral ends, and the lead is paged about what is due again, also before its first warning.
     expect((await entries('decision.lapsed')).map(({ data }) => data)).toEqual([{ customer: 'Globex', reviewOn: '2026-11-24' }])
