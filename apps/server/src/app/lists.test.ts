@@ -189,7 +189,13 @@ describe('a list', () => {
     expect((await outsider.call('counters')).alertsToTriage).toBe(1)
     // m1: the count is of all of them, not of a page.
     const more = Array.from({ length: 120 }, (_, n) => ({ title: `Odd ${n}`, severity: 'low' as const }))
-    await lead.call('createAlerts', { body: more })
+    const { alerts } = await lead.call('createAlerts', { body: more })
     expect((await outsider.call('counters')).alertsToTriage).toBe(121)
+    // m9: one bound for the alerts that are taken into an incident, also when it is opened.
+    const open = (alertIds: string[]) => lead.call('openIncident', { body: { title: 'Many', reason: 'One cause.', alertIds } })
+    const many = Array.from({ length: 501 }, () => alerts[0]?.id ?? '')
+    await expect(open(many)).rejects.toMatchObject({ problem: { status: 400, errors: [{ path: 'alertIds', message: expect.stringMatching(/at most 500/) }] } })
+    expect((await open(alerts.map(({ id }) => id))).alerts).toHaveLength(120)
+    expect((await outsider.call('counters')).alertsToTriage).toBe(1)
   })
 })

@@ -87,7 +87,7 @@ export async function findIncident(reader: Reader, context: AppContext, viewer: 
 /** Locks an incident for a change: the caller may see it, and it is not closed. */
 export async function lockOpenIncident(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<IncidentRow> {
   const incident = await lockIncident(tx, context, caller, id)
-  if (incident.status === 'closed') throw conflict('This incident is closed and cannot be changed. Reopen it first.')
+  if (incident.status === 'closed') throw conflict(`Incident ${incident.number} is closed and cannot be changed. Reopen it first.`)
   return incident
 }
 

@@ -48,7 +48,8 @@ describe('the monitoring period', () => {
     const { id, lead, version } = await recovered(world)
     const extend = async (monitorUntil: string, reason = 'Seen again elsewhere.') =>
       lead.call('extendMonitoring', { params: { id }, body: { version: await version(), monitorUntil, reason } })
-    for (const day of ['2026-11-01', '2026-11-30', '2026-12-03']) await expect(extend(day)).rejects.toMatchObject(refusal('invalid', 'monitorUntil'))
+    for (const day of ['2026-11-01', '2026-11-30', '2026-12-03', '2062-12-03'])
+      await expect(extend(day)).rejects.toMatchObject(refusal('invalid', 'monitorUntil'))
     await expect(extend('2026-12-24', ' ')).rejects.toMatchObject(refusal('invalid', 'reason'))
     expect(await extend('2026-12-24')).toMatchObject({ monitorUntil: '2026-12-24' })
     expect(await timeline(lead, id)).toContain('Extended the monitoring period from Dec 3 to Dec 24')
@@ -73,6 +74,7 @@ describe('the monitoring period', () => {
       })
     }
     await expect(recover({ monitorUntil: null })).rejects.toMatchObject(refusal('invalid', 'noMonitoringReason'))
+    await expect(recover({ monitorUntil: '2062-12-03' }), 'a slip of the year, which nobody could close').rejects.toThrow(/must be within 366 days/)
     await expect(recover({ monitorUntil: '2026-12-03', noMonitoringReason: 'x' })).rejects.toMatchObject(refusal('invalid', 'noMonitoringReason'))
     const done = await recover({ monitorUntil: null, noMonitoringReason: 'The service is switched off.' })
     expect(done).toMatchObject({ status: 'recovered', monitorUntil: null })
@@ -116,7 +118,7 @@ describe('an alert on a monitored service', () => {
   })
 
   test('that repeats one from before does, too', async ({ world }) => {
-    const { id, lead, primary } = await recovered(world)
+    const { id, lead, primary, say } = await recovered(world)
     const send = () => primary.call('createAlerts', { body: { title: 'Odd', severity: 'medium', service: 'billing', dedupKey: 'k' } })
     await send()
     await world.settle()
@@ -125,12 +127,24 @@ describe('an alert on a monitored service', () => {
     await send()
     await world.settle()
     expect((await timeline(lead, id)).filter(sentence => /on a monitored service: alert/.test(sentence))).toHaveLength(2)
+
+    // A new round has a monitoring period of its own: what was seen in the one before proposes nothing.
+    world.jump({ days: 11 })
+    const other = await world.person('lead')
+    await other.call('verifyRecovery', await say())
+    await other.call('closeIncident', await say())
+    const { body, params } = await say()
+    await lead.call('reopenIncident', { params, body: { ...body, monitorUntil: '2026-12-24' } })
+    expect((await containAction(lead, id)).because).toEqual([])
   })
 
-  test('that is of little severity, silenced, of another service, part of another incident, or after the period pages no lead', async ({ world }) => {
+  test('that is of little severity, silenced, of another service, of an exercise, part of another incident, or after the period pages no lead', async ({
+    world,
+  }) => {
     const { lead, primary, team } = await recovered(world)
     await world.alert({ title: 'Low', severity: 'low', service: 'billing' })
     await world.service('search', team)
+    await world.alert({ title: 'Drill', severity: 'critical', service: 'billing', isExercise: true })
     await world.alert({ title: 'Elsewhere', severity: 'medium', service: 'search' })
     await lead.call('addSilence', { body: { matchers: { titleContains: 'Load' }, reason: 'Load test', start: world.now, end: '2026-11-24T08:00:00Z' } })
     await world.alert({ title: 'Load', severity: 'high', service: 'billing' })

@@ -11,7 +11,7 @@ import { conflict, invalid } from '../kernel/problems.ts'
 import { assertVersion, lockOpenIncident, saveIncident } from './incident.ts'
 import { pageLead } from './scope.ts'
 import { incidentServices, incidents } from './tables.ts'
-import { monitoringTopic } from './transitions.ts'
+import { assertMonitorable, monitoringTopic } from './transitions.ts'
 
 /** Alerts from this severity on are news to the lead, from a lower one where the service pages from that. */
 const newsFrom: Severity = 'medium'
@@ -32,7 +32,7 @@ export async function extendMonitoring(
   assertVersion(incident, version)
   if (incident.status !== 'recovered')
     throw conflict(`An incident that is ${incident.status} is not monitored: a monitoring period begins when it is recovered.`)
-  if (monitorUntil < tx.now.slice(0, 10)) throw invalid('monitorUntil', 'must not be in the past')
+  assertMonitorable(monitorUntil, tx.now)
   if (incident.monitorUntil !== null && monitorUntil <= incident.monitorUntil)
     throw invalid('monitorUntil', `must be after ${incident.monitorUntil}, until when it is monitored already`)
   await saveIncident(tx, incident, { monitorUntil })
@@ -67,6 +67,7 @@ export async function watchMonitored(tx: Tx, context: AppContext, entries: reado
         // What belongs to another incident is its lead's.
         or(isNull(alerts.incidentId), eq(alerts.incidentId, incidents.id)),
         eq(alerts.isDemo, incidents.isDemo),
+        eq(alerts.isExercise, incidents.isExercise),
         eq(incidents.status, 'recovered'),
         gte(incidents.monitorUntil, tx.now.slice(0, 10)),
       ),
@@ -101,10 +102,10 @@ async function tellLead(
   })
 }
 
-/** The last recovery of an incident, and the bursts of alerts since then. */
+/** The last recovery of an incident, or its reopening, which begins a monitoring period of its own; and the bursts of alerts since then. */
 async function sinceRecovery(reader: Reader, id: string): Promise<[Entry | undefined, Entry[]]> {
-  const entries = await entriesAbout(reader, id, ['incident.recovered', 'incident.alerted-again'])
-  const recovered = entries.findLastIndex(({ type }) => type === 'incident.recovered')
+  const entries = await entriesAbout(reader, id, ['incident.recovered', 'incident.reopened', 'incident.alerted-again'])
+  const recovered = entries.findLastIndex(({ type }) => type !== 'incident.alerted-again')
   return [entries[recovered], entries.slice(recovered + 1)]
 }
 

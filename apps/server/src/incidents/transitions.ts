@@ -3,6 +3,7 @@ import { eq } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
 import { closeAlertsOf } from '../alerts/index.ts'
 import { type Actor, lastEntryAbout, record } from '../journal/index.ts'
+import { addDays, type Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { conflict, invalid } from '../kernel/problems.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
@@ -161,6 +162,15 @@ export async function eradicateIncident(tx: Tx, context: AppContext, caller: Cal
   await record(tx, { ...entry, type: 'incident.eradicated', data })
 }
 
+/** A monitoring period that is longer is a slip of the year, and is never shortened: nobody could close the incident. */
+const maxMonitoredDays = 366
+
+/** @throws AppProblem invalid for the last day of a monitoring period that is past, or too far away */
+export function assertMonitorable(monitorUntil: string, now: Instant): void {
+  if (monitorUntil < now.slice(0, 10)) throw invalid('monitorUntil', 'must not be in the past')
+  if (monitorUntil > addDays(now, maxMonitoredDays).slice(0, 10)) throw invalid('monitorUntil', `must be within ${maxMonitoredDays} days`)
+}
+
 /** Recovered: to a known secure state, verified in a stated way, and monitored until a set date, or not for a stated reason. */
 export async function recoverIncident(
   tx: Tx,
@@ -169,7 +179,7 @@ export async function recoverIncident(
   id: string,
   { secureState, verification, monitorUntil, noMonitoringReason, ...input }: RouteInput<typeof routes.recoverIncident>['body'],
 ): Promise<void> {
-  if (monitorUntil !== null && monitorUntil < tx.now.slice(0, 10)) throw invalid('monitorUntil', 'must not be in the past')
+  if (monitorUntil !== null) assertMonitorable(monitorUntil, tx.now)
   const { entry, data } = await takeStep(tx, context, caller, id, 'recover', input, { change: { monitorUntil } })
   await record(tx, {
     ...entry,
@@ -205,7 +215,7 @@ type Reopening = RouteInput<typeof routes.reopenIncident>['body']
  */
 export async function reopenIncident(tx: Tx, context: AppContext, effects: DeclarationEffects, caller: Caller, id: string, input: Reopening): Promise<void> {
   const before = await lockIncident(tx, context, caller, id)
-  assertMonitoring(before, input, tx.now.slice(0, 10))
+  assertMonitoring(before, input, tx.now)
   assertUpdate(input, before.declaredAt === null ? 0 : await effects.obligations.countNotified(tx, id))
   const { monitorUntil, noMonitoringReason, updateCustomers, noUpdateReason } = input
   const stoodDown = before.stoodDownAt === null ? undefined : await lastEntryAbout(tx, { kind: 'incident', id }, 'incident.stood-down')
@@ -231,12 +241,12 @@ export async function reopenIncident(tx: Tx, context: AppContext, effects: Decla
 }
 
 /** @throws AppProblem invalid unless a recovered incident says how it is monitored, and any other one does not */
-function assertMonitoring({ declaredAt, stoodDownAt }: IncidentRow, { monitorUntil, noMonitoringReason }: Reopening, today: string): void {
+function assertMonitoring({ declaredAt, stoodDownAt }: IncidentRow, { monitorUntil, noMonitoringReason }: Reopening, now: Instant): void {
   const isRecovered = declaredAt !== null && stoodDownAt === null
   if (!isRecovered && monitorUntil !== undefined) throw invalid('monitorUntil', 'must be omitted: the incident was not recovered')
   if (isRecovered && monitorUntil === undefined)
     throw invalid('monitorUntil', 'is required to reopen a declared incident: the last day of its monitoring period, or null with noMonitoringReason')
-  if (typeof monitorUntil === 'string' && monitorUntil < today) throw invalid('monitorUntil', 'must not be in the past')
+  if (typeof monitorUntil === 'string') assertMonitorable(monitorUntil, now)
   if (monitorUntil === null && noMonitoringReason === undefined) throw invalid('noMonitoringReason', 'is required without a monitoring period')
   if (monitorUntil !== null && noMonitoringReason !== undefined) throw invalid('noMonitoringReason', 'must be omitted unless monitorUntil is null')
 }

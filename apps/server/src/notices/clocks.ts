@@ -4,7 +4,7 @@ import { and, asc, eq, inArray, isNotNull, lt, lte, type SQL, sql } from 'drizzl
 import type { AppContext } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { type IncidentRow, incidents, pageLead } from '../incidents/index.ts'
-import { recordAll, system } from '../journal/index.ts'
+import { type Actor, recordAll, system } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { cancelWaiting, schedule } from '../kernel/jobs/schedule.ts'
@@ -176,10 +176,22 @@ export const noDecision = {
   decisionApprovedById: null,
 } as const
 
-/** The day of review of a waiver has come: the lead is paged to look at it again. */
+/** Waivers of an incident whose day of review has come, until something else is decided. */
+const isForReview = (incidentId: string, now: Instant) =>
+  and(
+    eq(obligations.incidentId, incidentId),
+    eq(obligations.state, 'waived'),
+    sql`${obligations.decisionReviewOn} + interval '9 hours' <= ${now}::timestamptz at time zone 'UTC'`,
+  )
+
+/**
+ * The day of review of waivers has come: the lead is paged to look at them again, in one page for all of an incident. Of an error or an exercise that is over nobody has to
+ * be notified, whatever was decided.
+ */
 async function reviewWaivers(tx: Tx, context: AppContext, incident: IncidentRow, rows: readonly ObligationRow[]): Promise<void> {
   const due = rows.filter(({ state, decisionReviewOn }) => state === 'waived' && decisionReviewOn !== null && morningOf(decisionReviewOn) <= tx.now)
-  if (due.length === 0) return
+  const isClosed = incident.status === 'closed'
+  if (due.length === 0 || incident.stoodDownAt !== null || (incident.isExercise && isClosed)) return
   const nameOf = await customerNames(tx, due)
   await recordAll(
     tx,
@@ -188,16 +200,37 @@ async function reviewWaivers(tx: Tx, context: AppContext, incident: IncidentRow,
       data: { customer: nameOf(customerId), kind: 'waive' as const, reviewOn: decisionReviewOn ?? '' },
     })),
   )
-  for (const { id, customerId } of due)
-    await pageLead(tx, context, incident, {
-      topic: reviewTopic(id),
-      brief: 'review of a notification decision due',
-      title: `Incident ${incident.number}: review of a notification decision is due`,
-      summary:
-        customerId === null
-          ? 'It was decided that nobody needs to be notified, with a review today. List the affected customers, or make a new decision.'
-          : `The notification of ${nameOf(customerId)} was waived, with a review today. Notify the customer, or make a new decision.`,
-    })
+  const named = await tx.db
+    .select({ customer: customers.name, count: sql<number>`count(*) over ()`.mapWith(Number) })
+    .from(obligations)
+    .leftJoin(customers, eq(customers.id, obligations.customerId))
+    .where(isForReview(incident.id, tx.now))
+    .orderBy(asc(customers.name))
+    .limit(maxNamed)
+  const { count = 0 } = named[0] ?? {}
+  const lines = named.map(({ customer }) =>
+    customer === null
+      ? 'It was decided that nobody needs to be notified, with a review today. List the affected customers, or make a new decision.'
+      : `The notification of ${customer} was waived, with a review today. Notify the customer, or make a new decision.`,
+  )
+  // The earlier page says less.
+  await resolvePagesAbout(tx, context, system, incident.id, reviewTopic)
+  await pageLead(tx, context, incident, {
+    topic: reviewTopic,
+    brief: 'review of a notification decision due',
+    title: `Incident ${incident.number}: ${count > 1 ? `reviews of ${count} notification decisions are` : 'review of a notification decision is'} due`,
+    summary: [
+      ...lines,
+      ...(count > named.length ? [`And ${count - named.length} more.`] : []),
+      ...(isClosed ? ['The incident is closed: reopen it to decide otherwise.'] : []),
+    ].join('\n'),
+  })
+}
+
+/** Nobody stays paged to review waivers once something else is decided about all of them. */
+export async function resolveReviews(tx: Tx, context: AppContext, actor: Actor, incidentId: string): Promise<void> {
+  const left = await tx.db.select({ id: obligations.id }).from(obligations).where(isForReview(incidentId, tx.now)).limit(1)
+  if (left.length === 0) await resolvePagesAbout(tx, context, actor, incidentId, reviewTopic)
 }
 
 /** Obligations that a page names; of more it says how many. */

@@ -152,10 +152,12 @@ describe('a decision to defer or waive', () => {
   test('is over on its day: the lead is paged to review a waiver that still applies, and about what was deferred; of others nobody hears', async ({
     world,
   }) => {
-    const { primary, lead, declare, obligation, propose, decide, send, entries, triggered } = await reportable(world, 'Globex', 'Initech', 'Hooli', 'Umbrella')
+    const names = ['Globex', 'Initech', 'Hooli', 'Umbrella', 'Soylent'] as const
+    const { primary, lead, approver, params, version, declare, obligation, propose, decide, send, entries, triggered } = await reportable(world, ...names)
     await declare()
     expect(await decide(deferral, 'Globex')).toMatchObject({ state: 'deferred' })
     expect(await decide(waiver, 'Initech')).toMatchObject({ state: 'waived' })
+    await decide(waiver, 'Soylent')
     await decide(deferral, 'Hooli')
     await propose(lead, { ...deferral, reason: 'They ask for more time.' }, 'Hooli')
     await decide(deferral, 'Umbrella')
@@ -167,16 +169,36 @@ describe('a decision to defer or waive', () => {
     expect(await entries('decision.due')).toEqual([])
     primary.expectNoPage()
     await world.advance({ minutes: 1 })
-    primary.expectPage(/Incident 1: review of a notification decision is due/)
+    primary.expectPage(/Incident 1: reviews of 2 notification decisions are due/)
     const summaries = await Promise.all((await triggered()).map(async ({ id }) => (await lead.call('page', { params: { id } })).summary))
     expect(summaries.toSorted()).toEqual([
       'Globex: the first notice is due on Nov 26, 08:00 UTC.',
-      expect.stringContaining('The notification of Initech was waived,'),
+      expect.stringMatching(/^The notification of Initech was waived,.*\nThe notification of Soylent was waived,/),
     ])
-    expect((await entries('decision.due')).map(({ data }) => data)).toEqual([{ customer: 'Initech', kind: 'waive', reviewOn: '2026-11-24' }])
+    const due = async () => (await entries('decision.due')).map(({ data }) => (data as { customer: string }).customer).toSorted()
+    expect(await due()).toEqual(['Initech', 'Soylent'])
     // A deferral ends, and the lead is paged about what is due again, also before its first warning.
     expect((await entries('decision.lapsed')).map(({ data }) => data)).toEqual([{ customer: 'Globex', reviewOn: '2026-11-24' }])
     expect(await obligation('Globex')).toMatchObject({ state: 'due', decision: null })
+
+    // The page ends once something else is decided about each of them.
+    const reviews = async () => (await triggered()).filter(({ title }) => title.includes('notification decision')).length
+    await decide({ ...waiver, reviewOn: '2026-11-26' }, 'Initech')
+    expect(await reviews(), 'Soylent is left').toBe(1)
+    await decide({ ...waiver, reviewOn: '2026-11-26' }, 'Soylent')
+    expect(await reviews()).toBe(0)
+    // Of what was an error nobody has to be notified, whatever was decided.
+    await lead.call('propose', { params, body: { version: await version(), kind: 'stand-down', reason: 'A test of the backups.' } })
+    const [proposal] = (await lead.call('incident', { params })).proposals
+    const stoodDown = { params: { ...params, proposalId: proposal?.id ?? '' }, body: { sha256: proposal?.sha256 ?? '' } }
+    expect(await approver.call('approveProposal', stoodDown)).toMatchObject({ status: 'declared', class: 'not-an-incident' })
+    world.jump({ days: 3 })
+    await world.settle()
+    expect(await due()).toHaveLength(2)
+    const body = { version: await version(), reason: 'It was none.', updateCustomers: false, noUpdateReason: 'They know.' }
+    await lead.call('reopenIncident', { params, body })
+    await world.settle()
+    expect(await due(), 'what nobody looked at meanwhile').toHaveLength(4)
   })
 
   test('that a new proposal replaces leaves the obligation due, and the warning that nobody got meanwhile is given at once', async ({ world }) => {

@@ -8,13 +8,11 @@ import { addDays } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { changedMeanwhile, conflict, forbidden, invalid } from '../kernel/problems.ts'
 import { assertSecondPerson } from '../notify/index.ts'
-import { resolvePagesAbout } from '../paging/index.ts'
-import { morningOf, noDecision, type ObligationRow, plan, recordMissed, resolveCalls } from './clocks.ts'
+import { morningOf, noDecision, type ObligationRow, plan, recordMissed, resolveCalls, resolveReviews } from './clocks.ts'
 import { assertNotJoined, joinObligations } from './joined.ts'
 import { lockObligation } from './notices.ts'
 import { obligationRecord } from './records.ts'
 import { notices, obligations } from './tables.ts'
-import { reviewTopic } from './timers.ts'
 
 /** A decision is looked at again after this many days at the latest: what is put off for ever would be forgotten. */
 const maxReviewDays = 366
@@ -55,7 +53,7 @@ export async function proposeDecision(tx: Tx, context: AppContext, caller: Calle
     })
     .where(eq(obligations.id, obligationId))
     .returning()
-  await resolvePagesAbout(tx, context, caller.actor, incident.id, reviewTopic(obligationId))
+  await resolveReviews(tx, context, caller.actor, incident.id)
   if (isAnswered(obligation)) await plan(tx, incident.id, proposed)
   const { version: _, ...data } = input
   await record(tx, {
@@ -166,7 +164,7 @@ export async function withdrawDecision(tx: Tx, context: AppContext, caller: Call
     .set({ ...noDecision, state: obligation.startedAt === null ? 'pending' : 'due', version: obligation.version + 1 })
     .where(eq(obligations.id, obligationId))
     .returning()
-  await resolvePagesAbout(tx, context, caller.actor, incident.id, reviewTopic(obligationId))
+  await resolveReviews(tx, context, caller.actor, incident.id)
   if (isAnswered(obligation)) await plan(tx, incident.id, withdrawn)
   await record(tx, {
     actor: caller.actor,

@@ -13,7 +13,7 @@ import { isOpen, noDecision, type ObligationRow, plan, recordMissed, resolveCall
 import { isMetWith } from './joined.ts'
 import { type DeliveredNotice, reachNobody, takeBack } from './returned.ts'
 import { notices, obligations } from './tables.ts'
-import { returnedTopic, reviewTopic } from './timers.ts'
+import { returnedTopic } from './timers.ts'
 
 type NoticeRow = typeof notices.$inferSelect
 
@@ -89,7 +89,6 @@ async function meet(tx: Tx, context: AppContext, obligation: ObligationRow, noti
         ...(dueAt !== null && foundDueAt !== null && wasFoundTooLate({ dueAt, foundAt }) ? { foundDueAt } : {}),
       },
     })
-    await resolvePagesAbout(tx, context, system, incidentId, reviewTopic(id))
   }
   await resolvePagesAbout(tx, context, system, obligation.incidentId, returnedTopic(obligation.id))
   for (const incidentId of new Set(met.map(row => row.incidentId))) await resolveCalls(tx, context, incidentId)

@@ -90,6 +90,13 @@ test('linked incidents that owe a notice to the same customer share it: the earl
   await second.call('sendNotice', await notice())
   await world.settle()
   expect(await child.obligation()).toMatchObject({ state: 'notified', timing: 'notified', joinedTo: { id } })
+  // A correction is the child's own: the parent may be closed by then, and an incident cannot be unlinked from a closed one.
+  const { notices } = await first.call('draftNotice', { params: { id: (await child.obligation()).id }, body: content })
+  expect(notices).toMatchObject([{ kind: 'update', state: 'draft' }])
+  await second.call('approveNotice', { params: { id: notices[0]?.id ?? '' }, body: { version: 1 } })
+  await first.call('sendNotice', { params: { id: notices[0]?.id ?? '' }, body: { version: 2 } })
+  await world.settle()
+  expect(world.expectMail('security@globex.test', /, update\)/).subject).toContain(`(incident ${child.number}, update)`)
 
   // Unlinked, what was met stays met, and what is open needs its own notice.
   const unlink = async (person: Person, childId = child.params.id) =>

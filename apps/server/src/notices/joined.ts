@@ -63,9 +63,12 @@ export async function joinObligations(tx: Tx, context: AppContext, incidentIds: 
   for (const incidentId of new Set(rows.map(row => row.incidentId))) await resolveCalls(tx, context, incidentId)
 }
 
-/** @throws AppProblem conflict for an obligation that the notice of a parent incident meets: what is done about it is done there */
-export async function assertNotJoined(reader: Reader, { joinedToId }: ObligationRow, customer: string): Promise<void> {
-  if (joinedToId === null) return
+/**
+ * @throws AppProblem conflict for an obligation that the notice of a parent incident is to meet: what is done about it is done there. Once it is met, each incident has
+ * updates of its own: the parent may be closed by then.
+ */
+export async function assertNotJoined(reader: Reader, { joinedToId, state }: ObligationRow, customer: string): Promise<void> {
+  if (joinedToId === null || state === 'notified') return
   const [parent] = await reader.db
     .select({ number: incidents.number })
     .from(incidents)

@@ -4,7 +4,7 @@ import type { AppContext, Caller } from '../access/index.ts'
 import { customers } from '../directory/index.ts'
 import { type IncidentRow, lockOpenIncident } from '../incidents/index.ts'
 import { assertAsRecorded, record } from '../journal/index.ts'
-import type { Instant } from '../kernel/clock.ts'
+import { addDays, type Instant } from '../kernel/clock.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { changedMeanwhile, conflict, invalid, notFound } from '../kernel/problems.ts'
@@ -65,9 +65,14 @@ function assertNotWaived(obligation: ObligationRow): void {
   if (obligation.state === 'waived') throw conflict('The notification of this customer was waived. Withdraw the waiver first.')
 }
 
-/** @throws AppProblem invalid where a notice promises more for a time that is past */
+/** What is announced for later than that is a slip of the year. */
+const maxAheadDays = 366
+
+/** @throws AppProblem invalid where a notice announces more for a time that is past, or too far away */
 function assertAhead({ nextCommunicationAt }: NoticeText, now: Instant): void {
-  if (nextCommunicationAt !== null && nextCommunicationAt <= now) throw invalid('nextCommunicationAt', 'must be in the future')
+  if (nextCommunicationAt === null) return
+  if (nextCommunicationAt <= now) throw invalid('nextCommunicationAt', 'must be in the future')
+  if (nextCommunicationAt > addDays(now, maxAheadDays)) throw invalid('nextCommunicationAt', `must be within ${maxAheadDays} days`)
 }
 
 /** Drafts a notice. It can be done before the declaration; one at a time is in the making. */

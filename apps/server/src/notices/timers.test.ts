@@ -316,6 +316,7 @@ describe('the update that a notice promises', () => {
     const { primary, lead, draft, latest } = await promising(world, 'Globex')
     const past = { problem: { status: 400, detail: expect.stringContaining('nextCommunicationAt') } }
     await expect(draft('Globex', '2026-11-23T08:00:00.000Z')).rejects.toMatchObject(past)
+    await expect(draft('Globex', '2062-11-24T09:00:00.000Z'), 'a slip of the year').rejects.toThrow(/must be within 366 days/)
     await draft('Globex', '2026-11-23T09:00:00.000Z')
     await lead.call('approveNotice', await latest('Globex'))
     await world.advance({ hours: 1 })

@@ -8,6 +8,6 @@ export const clockKey = (incidentId: string) => `notices:${incidentId}`
 /** The topics of the pages about obligations: what was done resolves the page that asked for it. One page of an incident stands for all of them. */
 export const noticesTopic = 'notices'
 export const executiveTopic = 'notices executive'
-export const reviewTopic = (obligationId: string) => `decision ${obligationId}`
+export const reviewTopic = 'decisions'
 /** Of the page that no contact was reached by the notice of an obligation. */
 export const returnedTopic = (obligationId: string) => `returned ${obligationId}`

@@ -96,6 +96,15 @@ async function reinstate(tx: Tx, incident: IncidentRow): Promise<void> {
     .update(obligations)
     .set({ state: 'pending', missedDueAt: null })
     .where(and(ended, eq(obligations.kind, 'initial')))
+  // What was waived is looked at again: nobody was asked to meanwhile.
+  await plan(
+    tx,
+    incident.id,
+    await tx.db
+      .select()
+      .from(obligations)
+      .where(and(eq(obligations.incidentId, incident.id), eq(obligations.state, 'waived'))),
+  )
   const [listed] = await tx.db
     .select({ id: incidentCustomers.customerId })
     .from(incidentCustomers)

@@ -37,7 +37,12 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
   const unsent = obligation.notices.find(notice => notice.state !== 'sent')
   const isOver = obligation.state === 'ended' || (obligation.kind !== 'initial' && obligation.state === 'notified')
   const mayDraft =
-    canRespond && unsent === undefined && obligation.joinedTo === null && obligation.customer !== null && obligation.state !== 'waived' && !isOver
+    canRespond &&
+    unsent === undefined &&
+    (obligation.joinedTo === null || obligation.state === 'notified') &&
+    obligation.customer !== null &&
+    obligation.state !== 'waived' &&
+    !isOver
   return (
     <Paper p="md" component="article" aria-label={obligationTitle(obligation)}>
       <Stack gap="sm">
