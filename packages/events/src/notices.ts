@@ -56,6 +56,7 @@ const audited = {
   'missed deadline': 'unrecorded missed deadline',
   review: 'missing decision review',
   'announced update': 'missing update reminder',
+  'joined obligation': 'wrongly joined notification',
 } as const
 
 /** Notification obligations, the notices that meet them, and decisions to defer or waive. */
@@ -374,7 +375,7 @@ export const noticeEvents = [
     subject: 'incident',
     within: 'incident',
     data: z.strictObject({
-      what: z.enum(['obligation', 'deadline', 'warning', 'late warning', 'missed deadline', 'review', 'announced update']),
+      what: z.enum(['obligation', 'deadline', 'warning', 'late warning', 'missed deadline', 'review', 'announced update', 'joined obligation']),
       count: Count,
     }),
     sentence: ({ data }) => `The auditor repaired ${counted(data.count, audited[data.what])}`,

@@ -106,7 +106,7 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
       for (const role of await rolesOf(tx, about.id, teamId)) await takeVacantRole(tx, context, entry.actor, about.id, role, personId)
     },
   })
-  context.jobs.register(taskReminderJob, { run: tx => remindOfTasks(tx, context) })
+  context.jobs.register(taskReminderJob, { run: (tx, data) => remindOfTasks(tx, context, data) })
   context.jobs.keep(taskReminderJob, scheduleTaskReminders)
   context.readers.follow('monitoring', (tx, entries) => watchMonitored(tx, context, entries), { types: alertTypes })
   context.visibility.names(

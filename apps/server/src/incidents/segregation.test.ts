@@ -59,8 +59,14 @@ describe('segregation of duties', () => {
     // A6: the review that one person wrote and finished.
     const alone = { personId: lead.id, reviewedBy: null }
     expect(await read()).toMatchObject({ recoveryVerified: { by: 'Ada' }, exceptions: [{ ...alone, sentence: 'Ada wrote the review and finished it' }, alone] })
-    expect((await closing())?.slice(0, 2)).toEqual(['Ada wrote the review and finished it. Somebody else with the role lead has to review that.', unseen('Ada')])
-    const [written, exception] = (await read()).exceptions.map(({ id }) => ({ params: { ...params, exceptionId: id }, body: { reason: 'The scans are in the ticket.' } }))
+    expect((await closing())?.slice(0, 2)).toEqual([
+      'Ada wrote the review and finished it. Somebody else with the role lead has to review that.',
+      unseen('Ada'),
+    ])
+    const [written, exception] = (await read()).exceptions.map(({ id }) => ({
+      params: { ...params, exceptionId: id },
+      body: { reason: 'The scans are in the ticket.' },
+    }))
     if (written === undefined || exception === undefined) throw new Error('there are two')
     await expect(lead.call('reviewException', exception)).rejects.toMatchObject(refusal('forbidden'))
     await expect(lead.call('classifyIncident', { params, body: { ...(await say()).body, class: 'security-incident' } })).rejects.toMatchObject(
@@ -132,7 +138,9 @@ describe('segregation of duties', () => {
 
     // Whoever sets the policy does not set it for what they are about to do.
     const before = await recovered(administrator, 'security-incident')
-    await administrator.call('setSegregationPolicy', { body: { version: 2, declareLower: 'off', containClose: 'off', recoverVerify: 'off', writeFinish: 'off' } })
+    await administrator.call('setSegregationPolicy', {
+      body: { version: 2, declareLower: 'off', containClose: 'off', recoverVerify: 'off', writeFinish: 'off' },
+    })
     await expect(before.verify(administrator)).rejects.toThrow(/somebody else must verify the recovery/)
     expect(await before.closing()).toEqual(['The recovery is not verified yet.'])
     await before.verify(lead)

@@ -54,6 +54,35 @@ describe('a task', () => {
     expect(told()).toEqual([])
   })
 
+  test('whose first day overdue passed while the server was down is escalated when it is back, once', async ({ world }) => {
+    const { lead, alice, add, told } = await opened(world)
+    await add('Rotate the keys', '2026-11-24')
+    await world.advance({ days: 1, hours: 2 })
+    told()
+    // From the day that it is due until two days after.
+    world.jump({ days: 2, hours: 6 })
+    await world.settle()
+    expect(
+      told()
+        .map(([to, subject]) => [to, subject])
+        .toSorted(),
+    ).toEqual(
+      [
+        [alice.email, 'Tasks overdue: incident 1'],
+        [lead.email, 'Tasks overdue: incident 1'],
+      ].toSorted(),
+    )
+    await world.advance({ days: 5 })
+    expect(told()).toEqual([])
+    await world.advance({ days: 1 })
+    expect(told(), 'a week after the first day').toHaveLength(2)
+    // Over the day of the next week.
+    await world.advance({ days: 6 })
+    world.jump({ days: 2 })
+    await world.settle()
+    expect(told()).toHaveLength(2)
+  })
+
   test('is listed to its assignee, those due first on top, until it is done, and never to who may not see its incident', async ({ world }) => {
     const { lead, alice, add, change, incident, params } = await opened(world)
     const [late, first] = [await add('Write it up', null), await add('Rotate the keys', '2026-11-25')]

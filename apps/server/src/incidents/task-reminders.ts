@@ -11,19 +11,30 @@ import { incidents, tasks } from './tables.ts'
 
 type Task = Pick<typeof tasks.$inferSelect, 'id' | 'title' | 'dueOn'>
 
-export const taskReminderJob = defineJob({ kind: 'tasks.remind', lane: housekeepingLane, data: z.object({}) })
+export const taskReminderJob = defineJob({
+  kind: 'tasks.remind',
+  lane: housekeepingLane,
+  /** The day for which it was scheduled: what was to be told since, and was not as the server was down, is told late. Earlier versions did not say. */
+  data: z.object({ day: z.string().optional() }),
+})
 
 /** Leads who are told where an incident has none. */
 const maxLeads = 5
 
 /** Schedules the reminders of the next morning, 9 o'clock UTC, unless they are scheduled already. */
 export async function scheduleTaskReminders(tx: Tx): Promise<void> {
-  const morning = `${tx.now.slice(0, 10)}T09:00:00.000Z`
-  await schedule(tx, { kind: taskReminderJob, key: taskReminderJob.kind, runAt: morning > tx.now ? morning : addDays(morning, 1), data: {} })
+  const today = `${tx.now.slice(0, 10)}T09:00:00.000Z`
+  const morning = today > tx.now ? today : addDays(today, 1)
+  await schedule(tx, { kind: taskReminderJob, key: taskReminderJob.kind, runAt: morning, data: { day: morning.slice(0, 10) } })
 }
+
+/** Overdue tasks are told of on the first day that they are overdue, and then once a week. @returns true where such a day is one of the last `days` */
+const isToldOf = (daysOver: number, days: number) => Math.floor((daysOver - 1) / 7) > Math.floor((daysOver - 1 - days) / 7)
 
 const mail = (origin: string, incident: IncidentRow, person: Addressee, subject: string, lines: readonly string[]) =>
   mailAbout(origin, incident, person, { purpose: 'task', subject, lines, neutral: 'This incident is restricted. Sign in to see its tasks.', tab: 'tasks' })
+
+const daysBetween = (from: string, to: string) => Math.round((Date.parse(to) - Date.parse(from)) / 86_400_000)
 
 const lineOf = ({ title, dueOn }: Task) => `- ${title}${dueOn === null ? '' : `, due on ${dueOn}`}`
 
@@ -35,12 +46,13 @@ export async function tellAssignee(tx: Tx, context: AppContext, incident: Incide
 
 /**
  * Every morning: open tasks that are due tomorrow or today go to their assignee, those that are overdue to the incident's lead as well, on the first day and
- * then once a week. In place of an assignee who has left, or where there is none, the lead is told; without a lead all leads are, and of a restricted incident
+ * then once a week, or the morning after the server was down on such a day. In place of an assignee who has left, or where there is none, the lead is told; without a lead all leads are, and of a restricted incident
  * the administrators. One mail for each person and incident.
  */
-export async function remindOfTasks(tx: Tx, context: AppContext): Promise<void> {
+export async function remindOfTasks(tx: Tx, context: AppContext, { day }: { readonly day?: string | undefined } = {}): Promise<void> {
   await scheduleTaskReminders(tx)
   const today = tx.now.slice(0, 10)
+  const days = 1 + daysBetween(day ?? today, today)
   const tomorrow = addDays(tx.now, 1).slice(0, 10)
   const due = await tx.db
     .select({ task: tasks, incident: incidents })
@@ -53,8 +65,8 @@ export async function remindOfTasks(tx: Tx, context: AppContext): Promise<void> 
   const active = await peopleWho(tx, named)
   const mails = new Map<string, { incident: IncidentRow; person: Addressee; soon: string[]; overdue: string[] }>()
   for (const { task, incident } of due) {
-    const daysOver = Math.round((Date.parse(today) - Date.parse(task.dueOn ?? today)) / 86_400_000)
-    if (daysOver > 0 && daysOver % 7 !== 1) continue
+    const daysOver = daysBetween(task.dueOn ?? today, today)
+    if (daysOver > 0 && !isToldOf(daysOver, days)) continue
     const own = [active.byId.get(task.assigneeId ?? '')].flatMap(person => person ?? [])
     const lead = active.byId.get(incident.leadId ?? '')
     const leads = lead === undefined ? active.insteadOf(incident) : [lead]

@@ -15,6 +15,7 @@ import { defineCounter } from '../kernel/telemetry.ts'
 import { isOpen, isUnrecordedMiss, nextCheck, plan, recordMissed, wakeClock } from './clocks.ts'
 import { promise } from './deliveries.ts'
 import { followIncident, reportableClasses } from './follow.ts'
+import { incidentsMisjoined, joinObligations } from './joined.ts'
 import { notices, obligations } from './tables.ts'
 import { clockKey } from './timers.ts'
 
@@ -27,7 +28,7 @@ const maxRepaired = 200
 
 interface Repair {
   readonly incidentId: string
-  readonly what: 'obligation' | 'deadline' | 'warning' | 'late warning' | 'missed deadline' | 'announced update'
+  readonly what: 'obligation' | 'deadline' | 'warning' | 'late warning' | 'missed deadline' | 'announced update' | 'joined obligation'
   readonly count: number
 }
 
@@ -40,7 +41,7 @@ export const auditCounter = defineCounter({
 
 /**
  * Once a minute: every affected customer of a declared incident has an obligation whose clock runs and is due when its contract says, and so has an incident that must have
- * affected customers and lists none; every promised update is one; every open one is looked at when its clock says; every missed deadline has its entry. What is missing is
+ * affected customers and lists none; every promised update is one; one notice meets what linked incidents owe to a customer, and nothing else; every open one is looked at when its clock says; every missed deadline has its entry. What is missing is
  * repaired and reported to the administrators: it should not have been possible.
  */
 export async function auditObligations(tx: Tx, context: AppContext, counter: AuditCounter): Promise<void> {
@@ -48,6 +49,7 @@ export async function auditObligations(tx: Tx, context: AppContext, counter: Aud
     ...(await repairObligations(tx)),
     ...(await repairDeadlines(tx)),
     ...(await repairPromises(tx)),
+    ...(await repairJoined(tx, context)),
     ...(await repairChecks(tx, context)),
     ...(await repairMissed(tx)),
   ]
@@ -202,6 +204,18 @@ async function repairMissed(tx: Tx): Promise<Repair[]> {
     .limit(maxRepaired)
     .for('update', { skipLocked: true })
   return counted('missed deadline', await recordMissed(tx, inArray(obligations.id, unrecorded)))
+}
+
+/** An obligation is joined to that of its parent as long as one notice of the parent meets both. */
+async function repairJoined(tx: Tx, context: AppContext): Promise<Repair[]> {
+  const wrong = await incidentsMisjoined(tx, maxRepaired)
+  if (wrong.length > 0)
+    await joinObligations(
+      tx,
+      context,
+      wrong.map(({ incidentId }) => incidentId),
+    )
+  return wrong.map(each => ({ ...each, what: 'joined obligation' }))
 }
 
 /** What the last notice to a customer promised is owed. */

@@ -63,6 +63,7 @@ export async function proposeDecision(tx: Tx, context: AppContext, caller: Calle
     within: incident.id,
     data: { customer: nameOf(customer), ...data },
   })
+  if (isAnswered(obligation)) await joinObligations(tx, context, [incident.id])
 }
 
 /** The decision about an obligation, as it was proposed last; undefined where there is none. */

@@ -10,7 +10,7 @@ import type { Delivery } from '../kernel/messenger.ts'
 import { messages } from '../notify/index.ts'
 import { resolvePagesAbout } from '../paging/index.ts'
 import { isOpen, noDecision, type ObligationRow, plan, recordMissed, resolveCalls } from './clocks.ts'
-import { isMetWith } from './joined.ts'
+import { isMetWith, joinObligations } from './joined.ts'
 import { type DeliveredNotice, reachNobody, takeBack } from './returned.ts'
 import { notices, obligations } from './tables.ts'
 import { returnedTopic } from './timers.ts'
@@ -62,17 +62,18 @@ export async function settleDelivery(tx: Tx, context: AppContext, delivery: Deli
   if (state === 'sent') {
     await meet(tx, context, obligation, notice, customer.name)
     await promise(tx, obligation, notice, customer.name)
-    return
+  } else if (!(await isTaken(tx, notice.id))) {
+    const said = `${address}: ${receipt}`
+    const open = state === 'bounced' ? await takeBack(tx, delivered, said) : incident
+    if (noticeState === 'approved') await reachNobody(tx, context, { ...delivered, incident: open }, said)
   }
-  if (await isTaken(tx, notice.id)) return
-  const said = `${address}: ${receipt}`
-  const open = state === 'bounced' ? await takeBack(tx, delivered, said) : incident
-  if (noticeState === 'approved') await reachNobody(tx, context, { ...delivered, incident: open }, said)
+  // What it met is due again, or it is not being sent any more: incidents may have been linked or unlinked since.
+  if (noticeState !== notice.state || state === 'bounced') await joinObligations(tx, context, [incident.id])
 }
 
-/** A notice meets everything that is owed to its customer, in linked incidents too, but for what it promises itself. */
+/** A notice meets everything that is owed to its customer, in linked incidents too, but for what it promises itself, or one after it does. */
 async function meet(tx: Tx, context: AppContext, obligation: ObligationRow, notice: NoticeRow, customer: string): Promise<void> {
-  const which = and(isMetWith(obligation), isOpen, sql`${obligations.promisedById} is distinct from ${notice.id}::uuid`)
+  const which = and(isMetWith(obligation), isOpen, sql`(${obligations.promisedById} is null or ${obligations.promisedById} < ${notice.id}::uuid)`)
   // Its check may be a moment late: what is notified after the deadline has missed it.
   await recordMissed(tx, which)
   const met = await tx.db

@@ -5,7 +5,7 @@ import type { ClosingConditions, DeclarationEffects } from '../incidents/index.t
 import type { Tx } from '../kernel/database.ts'
 import type { Audits } from '../paging/index.ts'
 import { auditCounter, auditObligations, watchdogJob } from './auditor.ts'
-import { checkClocks } from './clocks.ts'
+import { checkClocks } from './checks.ts'
 import { approveDecision, proposeDecision, rejectDecision, withdrawDecision } from './decisions.ts'
 import { settleDelivery } from './deliveries.ts'
 import { followIncident } from './follow.ts'

@@ -1,6 +1,8 @@
 import { expect } from 'vitest'
 import { bounce, withInbox } from '../../test/bounce.ts'
 import { type Person, test, type World } from '../../test/world.ts'
+import { schedule } from '../kernel/jobs/schedule.ts'
+import { watchdogJob } from './auditor.ts'
 
 test.override({ options: withInbox })
 
@@ -162,4 +164,81 @@ test('a restricted incident shares nothing, and its roll-up is for those who may
   expect(await open.obligation()).toMatchObject({ state: 'due', joinedTo: null })
   await lead.call('withdrawDecision', { params: { id: own.id } })
   expect((await open.obligation()).joinedTo).toMatchObject({ id: own.id })
+})
+
+test('what is due again, as a deferral has ended or a notice was returned, is joined as its incident is linked by then; the auditor finds what is not', async ({
+  world,
+}) => {
+  await world.team()
+  const [lead, other] = [await world.person('lead'), await world.person('lead')]
+  const globex = await world.customer('Globex')
+  const [parent, child] = [await declared(lead, 'Keys leaked', [globex.id]), await declared(lead, 'Odd sign-ins', [globex.id])]
+  const link = async () =>
+    lead.call('makeParent', { params: parent.params, body: { ...(await parent.version()), reason: 'One cause.', incidentIds: [child.params.id] } })
+  const unlink = async () =>
+    lead.call('unlinkChild', { params: parent.params, body: { ...(await parent.version()), childId: child.params.id, reason: 'Two causes.' } })
+  const { id } = await parent.obligation()
+  const isJoined = async () => (await child.obligation()).joinedTo?.id === id
+  await link()
+  const defer = async (reviewOn: string) => {
+    const body = { kind: 'defer', reasonCategory: 'other', reason: 'Later.', reviewOn, version: (await parent.obligation()).version } as const
+    await lead.call('proposeDecision', { params: { id }, body })
+  }
+  await defer('2026-11-25')
+  await other.call('approveDecision', { params: { id }, body: { version: (await parent.obligation()).version } })
+  expect(await isJoined()).toBe(false)
+  await world.advance({ days: 2, hours: 1 })
+  expect((await parent.obligation()).state).toBe('due')
+  expect(await isJoined(), 'the deferral has ended').toBe(true)
+  await defer('2026-11-27')
+  await other.call('approveDecision', { params: { id }, body: { version: (await parent.obligation()).version } })
+  expect(await isJoined()).toBe(false)
+  await defer('2026-11-28')
+  expect(await isJoined(), 'until the new one is approved it is due').toBe(true)
+  await lead.call('withdrawDecision', { params: { id } })
+
+  // What is on its way was approved without the other incident.
+  await unlink()
+  const { notices } = await lead.call('draftNotice', { params: { id }, body: content })
+  const notice = { id: notices[0]?.id ?? '' }
+  await other.call('approveNotice', { params: notice, body: { version: 1 } })
+  world.mail.refuse({ code: 451, text: 'try again later' }, 'security@globex.test')
+  await lead.call('sendNotice', { params: notice, body: { version: 2 } })
+  await world.settle()
+  await link()
+  expect(await isJoined()).toBe(false)
+  world.mail.refuse(undefined)
+  await world.advance({ minutes: 10 })
+  expect([(await parent.obligation()).state, (await child.obligation()).state]).toEqual(['notified', 'due'])
+  const mail = world.expectMail('security@globex.test', /Security notice/)
+  await bounce(world, mail, 'postfix')
+  await world.settle()
+  expect(await isJoined(), 'it is due again, and linked now').toBe(true)
+
+  // Returned after the incidents were unlinked.
+  const [{ version = 0 } = {}] = (await parent.obligation()).notices
+  await lead.call('changeNotice', { params: notice, body: { ...content, version } })
+  await other.call('approveNotice', { params: notice, body: { version: version + 1 } })
+  await lead.call('sendNotice', { params: notice, body: { version: version + 2 } })
+  await world.settle()
+  expect([(await parent.obligation()).state, (await child.obligation()).state]).toEqual(['notified', 'notified'])
+  await unlink()
+  await bounce(world, world.expectMail('security@globex.test', /Security notice/), 'postfix')
+  await world.settle()
+  expect([(await parent.obligation()).state, (await child.obligation()).state]).toEqual(['due', 'due'])
+  expect(await isJoined()).toBe(false)
+
+  await link()
+  world.isTampered = true
+  const { database, jobs } = world.server.context
+  const audit = async () => {
+    await database.transaction(tx => schedule(tx, { kind: watchdogJob, key: watchdogJob.kind, runAt: tx.now, data: {} }))
+    await jobs.drain()
+    const entries = (await lead.call('journal', { query: { limit: 200 } })).items
+    return entries.flatMap(({ type, data }) => (type === 'obligation.repaired' ? [data] : []))
+  }
+  expect(await audit()).toEqual([])
+  await world.asOwner('update obligations set joined_to_id = null')
+  expect(await audit()).toEqual([{ what: 'joined obligation', count: 1 }])
+  expect(await isJoined()).toBe(true)
 })

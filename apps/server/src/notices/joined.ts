@@ -18,9 +18,32 @@ interface Pair extends Record<string, unknown> {
 }
 
 /**
+ * Open obligations of children whose host is not the one that it has to be: that of the parent to the same customer, where both are due and neither incident is restricted.
+ * What is being sent just now was approved without the other, and joins nothing more.
+ */
+const misjoined = sql`
+  from obligations child join incidents part on part.id = child.incident_id
+  left join lateral (
+    select owed.id, owed.incident_id, whole.number::int from obligations owed join incidents whole on whole.id = owed.incident_id
+    where whole.id = part.parent_id and owed.customer_id = child.customer_id and owed.kind = 'initial' and owed.state = 'due' and child.state = 'due'
+      and not part.is_restricted and not whole.is_restricted
+      and (owed.id = child.joined_to_id or not exists (
+        select 1 from notices sending join obligations its on its.id = sending.obligation_id
+        where sending.state = 'sending' and its.customer_id = child.customer_id and its.incident_id in (part.id, whole.id)))
+  ) parent on true
+  where child.kind = 'initial' and child.state in ('due', 'deferred') and child.joined_to_id is distinct from parent.id`
+
+/** Incidents with obligations that should be joined and are not, or the other way round: there are none, as long as `joinObligations` follows each change. */
+export async function incidentsMisjoined(reader: Reader, limit: number): Promise<readonly { readonly incidentId: string; readonly count: number }[]> {
+  const { rows } = await reader.db.execute<{ incidentId: string; count: number }>(sql`
+    select child.incident_id as "incidentId", count(*)::int as count ${misjoined} group by child.incident_id limit ${limit}`)
+  return rows
+}
+
+/**
  * Joins the notifications that linked incidents owe to the same customer, and separates those that are not linked any more. One that is due in a child is joined to that of
  * its parent, where that is due too: one notice, drafted at the parent, meets both. Each keeps its own deadline, and the earliest of them pages the parent's lead.
- * Neither incident may be restricted: what one of them owes would tell who may see the other alone. What is sent now is not joined any more.
+ * Neither incident may be restricted: what one of them owes would tell who may see the other alone.
  * @param incidentIds incidents of which something has changed; their children and parents are looked at, too
  */
 export async function joinObligations(tx: Tx, context: AppContext, incidentIds: readonly string[]): Promise<void> {
@@ -33,14 +56,7 @@ export async function joinObligations(tx: Tx, context: AppContext, incidentIds: 
   const { rows } = await tx.db.execute<Pair>(sql`
     select child.id, child.incident_id as "incidentId", child.customer_id as "customerId", child.joined_to_id as "joinedToId",
       parent.id as "wantedId", parent.incident_id as "parentId", parent.number as "parentNumber"
-    from obligations child join incidents part on part.id = child.incident_id
-    left join lateral (
-      select owed.id, owed.incident_id, whole.number::int from obligations owed join incidents whole on whole.id = owed.incident_id
-      where whole.id = part.parent_id and owed.customer_id = child.customer_id and owed.kind = 'initial' and owed.state = 'due' and child.state = 'due'
-        and not part.is_restricted and not whole.is_restricted
-        and not exists (select 1 from notices sending where sending.obligation_id = child.id and sending.state = 'sending')
-    ) parent on true
-    where child.kind = 'initial' and child.state in ('due', 'deferred') and child.joined_to_id is distinct from parent.id
+    ${misjoined}
       and (part.id = any(${ids}::uuid[]) or part.parent_id = any(${ids}::uuid[])
         or child.joined_to_id in (select own.id from obligations own where own.incident_id = any(${ids}::uuid[])))
     order by child.id for update of child`)

@@ -51,8 +51,49 @@ async function declared(world: World, contacts: readonly ReturnType<typeof conta
   return { primary, lead, params, terms, obligations, initial, notice, approve, send, draft, states, sentences, takeMail }
 }
 
+/** The update that went to the first contact. */
+const takeLater = (world: World): Mail =>
+  world.mail.mails.find(({ to, subject }) => to === security && subject.includes('update')) ?? expect.fail('it was sent')
+
 describe('a notice that is returned', () => {
   test.override({ options: withInbox })
+
+  test('goes to the alternates, and meets nothing that a later notice announced; of an incident that was stood down meanwhile nobody else is told', async ({
+    world,
+  }) => {
+    const { primary, lead, params, obligations, initial, send, draft, takeMail } = await declared(world, [contact(security), contact(ciso, true)])
+    await draft()
+    await send()
+    const first = takeMail(security)
+    await world.advance({ hours: 5 })
+    const announced = { isInvestigationComplete: false, nextSteps: 'Logs.', nextCommunicationAt: '2026-12-20T08:00:00.000Z' }
+    await primary.call('draftNotice', { params: { id: (await initial()).id }, body: { ...content, ...announced } })
+    const second = async () => {
+      const { id = '', version = 0 } = (await initial()).notices[1] ?? {}
+      return { params: { id }, body: { version } }
+    }
+    await lead.call('approveNotice', await second())
+    await primary.call('sendNotice', await second())
+    await world.settle()
+    const update = async () => (await obligations()).find(({ kind }) => kind === 'update')
+    expect(await update()).toMatchObject({ state: 'due', dueAt: announced.nextCommunicationAt })
+    await bounce(world, first, 'postfix')
+    await world.settle()
+    const toAlternate = takeMail(ciso)
+    expect(await initial()).toMatchObject({ state: 'notified' })
+    expect(await update(), 'the customer still expects it').toMatchObject({ state: 'due', dueAt: announced.nextCommunicationAt })
+
+    // The alternate has it for good; of the later one, whose mail comes back after the stand-down, they hear nothing.
+    expect(toAlternate.subject).not.toContain('update')
+    const { version } = await lead.call('incident', { params })
+    const { proposals } = await primary.call('propose', { params, body: { kind: 'stand-down', version, reason: 'A test of our own.' } })
+    const { id: proposalId = '', sha256 = '' } = proposals[0] ?? {}
+    await lead.call('approveProposal', { params: { ...params, proposalId }, body: { sha256 } })
+    world.takeMails()
+    await bounce(world, takeLater(world), 'postfix')
+    await world.settle()
+    expect(world.takeMails().filter(({ to }) => to === ciso)).toEqual([])
+  })
 
   test('to the last contact who had it does not count: it is due again by its deadline, what it announced is not, the lead is paged, and a closed incident is reopened', async ({
     world,

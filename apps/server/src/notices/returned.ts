@@ -67,7 +67,8 @@ export async function reachNobody(tx: Tx, context: AppContext, { notice, obligat
   const hasAlternates = customer.contacts.some(({ isAlternate }) => isAlternate)
   const mails = await mailsOf(tx, incident, notice, customer)
   const isApproved = await areApproved(tx, notice, mails)
-  if (hasAlternates && isApproved && last?.data.isToAlternates !== true) {
+  // Nobody is told by itself of an incident whose declaration was an error.
+  if (hasAlternates && isApproved && incident.stoodDownAt === null && last?.data.isToAlternates !== true) {
     await postMails(tx, context, system, incident, notice, customer, mails, true)
     await tx.db
       .update(notices)
@@ -83,6 +84,7 @@ export async function reachNobody(tx: Tx, context: AppContext, { notice, obligat
     summary: [
       `The mail to ${said}`,
       `${customer.name} counts as not notified${dueAt === null ? '' : `; the notice is due ${when(dueAt, tx.now)}`}.`,
+      incident.stoodDownAt === null ? '' : 'The incident was stood down: waive the notification if nothing is owed to the customer.',
       hasAlternates && !isApproved ? 'The alternate contacts did not get it, because what was approved has changed since.' : '',
       'Correct the contacts of the customer if they are wrong, and send the notice again. Changed contacts need a new approval.',
     ]
