@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Instant, Line, PageQuery, pageOf, Text } from './common.ts'
+import { At, Erasure, Id, IdParams, Instant, Line, PageQuery, Text, pageOf } from './common.ts'
 import { atLeast, open, openToMonitors, route } from './route.ts'
 
 export const JournalEntry = z
@@ -13,6 +13,9 @@ export const JournalEntry = z
     sentence: z.string().describe('What happened, or why the entry cannot be read'),
     data: z.unknown(),
     calledFrom: z.object({ address: z.string(), device: z.string() }).nullable().describe('From where a person or a service account did it'),
+    erasure: Erasure.extend({ fields: z.number().describe('How many texts were erased') })
+      .nullable()
+      .describe('Who erased texts of this entry, when and why; null where nobody did'),
   })
   .meta({ id: 'JournalEntry' })
 export type JournalEntry = z.output<typeof JournalEntry>

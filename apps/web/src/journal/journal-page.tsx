@@ -4,6 +4,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { JournalEntry } from '@tocsin/api'
 import { useState } from 'react'
 import { download, tellProblem, useApi } from '../api.ts'
+import { Erased } from '../parts/erasure.tsx'
 import { Empty, Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
@@ -154,6 +155,11 @@ function EntryRow({ entry, onSearch }: { entry: JournalEntry; onSearch: (search:
           <summary style={{ cursor: 'pointer' }}>
             <span className="mono">{entry.type}</span> {entry.sentence}
           </summary>
+          {entry.erasure ? (
+            <Text size="sm" className="quiet" component="div" mt={6}>
+              {entry.erasure.fields === 1 ? '1 text' : `${entry.erasure.fields} texts`} of this entry: <Erased erasure={entry.erasure} />
+            </Text>
+          ) : null}
           <Text className="mono prewrap" component="pre" mt={6} style={{ overflowWrap: 'anywhere' }}>
             {JSON.stringify({ subject, data: entry.data, ...(calledFrom === null ? {} : { calledFrom }) }, null, 2)}
           </Text>
