@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Erasure, Id, IdParams, Instant, Line, PageQuery, Text, pageOf } from './common.ts'
+import { At, Erasure, Id, IdParams, Instant, Line, PageQuery, pageOf, Text } from './common.ts'
 import { atLeast, open, openToMonitors, route } from './route.ts'
 
 export const JournalEntry = z

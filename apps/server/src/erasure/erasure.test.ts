@@ -83,7 +83,12 @@ describe('the erasure of personal data', () => {
     expect(
       entries.map(entry => [entry.type, entry.erasure]),
       'the audit log says who erased it',
-    ).toEqual(expect.arrayContaining([['note.written', { ...erasure, fields: 1 }], ['note.corrected', { ...erasure, fields: 1 }]]))
+    ).toEqual(
+      expect.arrayContaining([
+        ['note.written', { ...erasure, fields: 1 }],
+        ['note.corrected', { ...erasure, fields: 1 }],
+      ]),
+    )
     expect((await first.call('journal', { query: { type: 'incident.opened' } })).items).toMatchObject([{ erasure: null }])
     await expect(lead.call('changeNote', { params: { id: incident.id, noteId }, body: { version: 3, markdown: secret } })).rejects.toMatchObject(
       refusal('conflict'),

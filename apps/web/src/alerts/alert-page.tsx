@@ -191,14 +191,14 @@ function Facts({ alert }: { alert: Alert }) {
   ]
   return (
     <Section title="Details" isFlush>
-      <Table highlightOnHover={false}>
+      <Table highlightOnHover={false} layout="fixed">
         <Table.Tbody>
           {rows.map(([name, value]) => (
             <Table.Tr key={name}>
-              <Table.Td className="quiet" w={120} style={{ verticalAlign: 'top' }}>
+              <Table.Th scope="row" fw={400} className="quiet" w={130} style={{ verticalAlign: 'top' }}>
                 {name}
-              </Table.Td>
-              <Table.Td style={{ overflowWrap: 'anywhere' }}>{value}</Table.Td>
+              </Table.Th>
+              <Table.Td>{value}</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>

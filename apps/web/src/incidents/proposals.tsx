@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { SeverityCriteria as Criteria, type Incident, type Proposal, type SeverityCriteria } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRecordForm, useRouteForm } from '../forms.ts'
+import { Defanged } from '../parts/defanged.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
@@ -40,8 +41,8 @@ function OpenProposal({ incident, proposal }: { incident: Incident; proposal: Pr
           By {proposal.proposedBy.name}, <Time at={proposal.proposedAt} />.{' '}
           {mayDecide ? consequences[proposal.kind] : 'Somebody else with the role lead, or the executive sponsor, approves or rejects it.'}
         </Text>
-        <Text size="sm" className="prewrap">
-          {proposal.reason}
+        <Text size="sm" className="prewrap" component="div">
+          <Defanged text={proposal.reason} />
         </Text>
         <Group gap="xs">
           {mayDecide ? (
