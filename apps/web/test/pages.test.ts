@@ -75,6 +75,9 @@ test('days are shown by their names, and so is who holds a role and has left', {
   await failing.page.getByText('Notification deadlines could not be loaded.').waitFor()
   await failing.page.goto(`/incidents/${id}`)
   await expect.poll(() => failing.page.getByRole('combobox', { name: 'Lead', exact: true }).getAttribute('placeholder')).toBe('People could not be loaded')
+  await failing.page.goto('/incidents/01a21f84-cd75-73e2-8c7d-29ea593eff98')
+  await failing.page.getByRole('heading', { name: 'Incident', exact: true }).waitFor()
+  await failing.page.getByRole('link', { name: 'All incidents' }).waitFor()
   await failing.close()
 
   // The audit log is searched by keyboard; what is looked for is in the address, so that it can be kept and sent.

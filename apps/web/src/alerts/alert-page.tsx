@@ -7,7 +7,7 @@ import { useApi, useCommand } from '../api.ts'
 import { AlertMatches } from '../detection/alert-matches.tsx'
 import { DemoBadge, ExerciseBadge, markedTitle, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Defanged, ObservableValue } from '../parts/defanged.tsx'
-import { External, Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
+import { External, Loaded, LoadedPage, LoadMore, Page, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
@@ -18,7 +18,11 @@ import { ReportDetails } from './report-details.tsx'
 export function AlertPage() {
   const { id } = useParams({ strict: false }) as { id: string }
   const alert = useApi('alert', { params: { id } })
-  return <Loaded query={alert}>{found => <AlertView alert={found} />}</Loaded>
+  return (
+    <LoadedPage title="Alert" wayOut={<RouteLink to="/alerts">All alerts</RouteLink>} query={alert}>
+      {found => <AlertView alert={found} />}
+    </LoadedPage>
+  )
 }
 
 function AlertView({ alert }: { alert: Alert }) {

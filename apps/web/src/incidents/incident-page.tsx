@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from 'react'
 import { download, tellProblem, useApi } from '../api.ts'
 import { IncidentNotices } from '../notices/incident-notices.tsx'
 import { DemoBadge, ExerciseBadge, IncidentSeverityBadge, markedTitle } from '../parts/badges.tsx'
-import { Loaded, Page } from '../parts/page.tsx'
+import { LoadedPage, Page } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
 import { ReviewTab } from '../reviews/review-tab.tsx'
 import { useMay, useMayLead } from '../session.ts'
@@ -35,7 +35,11 @@ const actionLabels: Record<string, string> = {
 export function IncidentPage() {
   const { id } = useParams({ strict: false }) as { id: string }
   const incident = useApi('incident', { params: { id } })
-  return <Loaded query={incident}>{found => <IncidentView incident={found} />}</Loaded>
+  return (
+    <LoadedPage title="Incident" wayOut={<RouteLink to="/incidents">All incidents</RouteLink>} query={incident}>
+      {found => <IncidentView incident={found} />}
+    </LoadedPage>
+  )
 }
 
 function IncidentView({ incident }: { incident: Incident }) {

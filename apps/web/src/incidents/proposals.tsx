@@ -102,9 +102,9 @@ export function ProposeModal({ incident, kind, onClose }: { incident: Incident; 
   const { form, submit, isBusy, newer } = useRecordForm(
     'propose',
     incident,
-    ({ class: current, severityCriteria }) => ({
+    ({ severityCriteria }) => ({
       reason: '',
-      class: current as string,
+      class: '',
       criteria: severityCriteria as Record<keyof SeverityCriteria, string> | null,
     }),
     {
@@ -112,7 +112,7 @@ export function ProposeModal({ incident, kind, onClose }: { incident: Incident; 
       restsOn: ({ status, class: current, severityCriteria }) => [status, current, severityCriteria],
       toBody: ({ reason, class: to, criteria }) => ({
         ...{ kind, reason },
-        ...(kind === 'lower-class' ? { class: to } : {}),
+        ...(kind === 'lower-class' && to !== '' ? { class: to } : {}),
         ...(kind === 'lower-severity' ? { criteria } : {}),
       }),
       done: 'Proposed. Somebody else has to approve it.',
@@ -129,9 +129,11 @@ export function ProposeModal({ incident, kind, onClose }: { incident: Incident; 
             <Select
               label="Class"
               data={(definitions.data ?? []).flatMap(each =>
-                each.class === 'suspected' || each.class === 'not-an-incident' ? [] : [{ value: each.class, label: each.name }],
+                ['suspected', 'not-an-incident', incident.class].includes(each.class) ? [] : [{ value: each.class, label: each.name }],
               )}
               allowDeselect={false}
+              placeholder="Choose a class"
+              required
               {...form.getInputProps('class')}
             />
           ) : null}

@@ -116,6 +116,17 @@ export function Loaded<T>({ query, rows = 4, children }: { query: UseQueryResult
   )
 }
 
+/** A page about one record. Until that is loaded, and where it cannot be, it has this title, and a way out. */
+export function LoadedPage<T>(props: { title: string; wayOut: ReactNode; query: UseQueryResult<T, ProblemError>; children: (data: T) => ReactNode }) {
+  const { title, wayOut, query, children } = props
+  if (query.data !== undefined) return children(query.data)
+  return (
+    <Page title={title} lead={query.isError ? wayOut : null}>
+      <Loaded query={query}>{children}</Loaded>
+    </Page>
+  )
+}
+
 /**
  * What a form says that belongs to no field, and what belongs to one that this form does not show at it, such as one row of an editor of its own:
  * nothing is refused without a word.
