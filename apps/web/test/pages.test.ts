@@ -18,7 +18,9 @@ const showings: readonly Showing[] = [
   { viewport: sizes.phone, colorScheme: 'dark' },
 ]
 
-test('days are shown by their names, long timelines in parts, and the audit log is searched by keyboard', { timeout: 120_000 * patience }, async ({ world }) => {
+test('days are shown by their names, long timelines in parts, and the audit log is searched by keyboard', { timeout: 120_000 * patience }, async ({
+  world,
+}) => {
   const administrator = await world.person('administrator', 'Ada Admin')
   const hours = [{ days: ['mon' as const, 'sun' as const], from: '22:00', until: '02:00' }]
   await administrator.call('addSilence', {
@@ -40,6 +42,41 @@ test('days are shown by their names, long timelines in parts, and the audit log 
   await incident.page.getByText('Opened a suspected incident: Odd sign-ins').waitFor()
   await expect.poll(() => incident.page.getByText(/Added a note/).count()).toBe(notes.length)
   await incident.close()
+
+  // A name without a space where to break it does not widen the page of a phone.
+  const name = `Donaudampfschifffahrts${'gesellschaft'.repeat(5)}`
+  const customer = await administrator.call('saveCustomer', {
+    body: { name, region: 'EU', contacts: [{ name: 'Security', email: 'security@donau.test' }] },
+  })
+  const current = await administrator.call('incident', { params: { id } })
+  await administrator.call('setAffectedCustomers', {
+    params: { id },
+    body: { version: current.version, customers: [{ id: customer.id, basis: `Key ${'x'.repeat(80)}` }] },
+  })
+  const phone = { viewport: sizes.phone, colorScheme: 'light' } as const
+  for (const path of [`/incidents/${id}?tab=scope`, `/incidents/${id}?tab=notices`, '/customers']) {
+    const narrow = await openPlace(world, browser, administrator, path, phone)
+    await narrow.page.getByText(name).first().waitFor()
+    expect(await narrow.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), path).toBe(0)
+    await narrow.close()
+  }
+
+  // What could not be read is not said to be none.
+  const failing = await openPlace(world, browser, administrator, '/incidents', phone)
+  const problem = { type: 'urn:tocsin:problem:invalid', title: 'Refused', status: 400, detail: 'Not now.' }
+  await failing.page.route(/api\/v1\/(pages|people|obligations|counters)(\?|$)/, route =>
+    route.fulfill({ status: 400, contentType: 'application/problem+json', body: JSON.stringify(problem) }),
+  )
+  await failing.page.goto('/')
+  await failing.page.getByRole('region', { name: 'Unacknowledged pages' }).getByText('Not now.').waitFor()
+  await failing.page.getByText('Some of this could not be loaded.').waitFor()
+  await failing.page.getByText('Notification deadlines could not be loaded.').waitFor()
+  await failing.page.goto(`/incidents/${id}`)
+  await expect.poll(() => failing.page.getByRole('combobox', { name: 'Lead', exact: true }).getAttribute('placeholder')).toBe('People could not be loaded')
+  await failing.page.goto('/incidents/01a21f84-cd75-73e2-8c7d-29ea593eff98')
+  await failing.page.getByRole('heading', { name: 'Incident', exact: true }).waitFor()
+  await failing.page.getByRole('link', { name: 'All incidents' }).waitFor()
+  await failing.close()
 
   // The audit log is searched by keyboard; what is looked for is in the address, so that it can be kept and sent.
   const { page, close } = await openPlace(world, browser, administrator, '/journal', { viewport: sizes.phone, colorScheme: 'light' })

@@ -85,6 +85,8 @@ test('details and severity: a save under which somebody else has saved is refuse
     ...{ title: 'Leak of invoices', summary: 'The attacker is an employee', isRestricted: true },
     dataTouched: { customerData: 'yes', description: 'Invoices of 2025' },
   })
+  const focused = () => page.evaluate(() => document.activeElement?.textContent)
+  await expect.poll(focused, { message: 'the focus is back where the dialog was opened' }).toBe('Edit')
 
   await page.getByRole('button', { name: 'Reassess' }).click()
   await dialog.getByRole('button', { name: 'Assess' }).waitFor()

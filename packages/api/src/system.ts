@@ -13,7 +13,9 @@ export const JournalEntry = z
     sentence: z.string().describe('What happened, or why the entry cannot be read'),
     data: z.unknown(),
     calledFrom: z.object({ address: z.string(), device: z.string() }).nullable().describe('From where a person or a service account did it'),
-    erasure: Erasure.nullable().describe('Who erased texts of it, or all that it said, when and why; null where nothing was'),
+    erasure: Erasure.extend({ fields: z.number().describe('How many texts were erased') })
+      .nullable()
+      .describe('Who erased texts of this entry, when and why; null where nobody did'),
   })
   .meta({ id: 'JournalEntry' })
 export type JournalEntry = z.output<typeof JournalEntry>

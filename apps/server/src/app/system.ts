@@ -88,7 +88,7 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
           sentence: entry.fault ?? tellEvent(entry.type, { actor: entry.actor.name, at: entry.at, data: entry.data }).sentence,
           data: entry.data,
           calledFrom: entry.calledFrom ?? null,
-          erasure: entry.erasure === undefined ? null : { at: entry.erasure.at, by: entry.erasure.by, reason: entry.erasure.reason },
+          erasure: entry.erasure ? { at: entry.erasure.at, by: entry.erasure.by, reason: entry.erasure.reason, fields: entry.erasure.count } : null,
         })),
         next,
       }

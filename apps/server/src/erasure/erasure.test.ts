@@ -79,11 +79,20 @@ describe('the erasure of personal data', () => {
       sentence: 'Added a note: [erased]',
       reason: expect.stringContaining(`by ${second.name}: ${body.reason}`),
     })
+    const entries = (await first.call('journal', { query: { subject: noteId } })).items
+    expect(
+      entries.map(entry => [entry.type, entry.erasure]),
+      'the audit log says who erased it',
+    ).toEqual(
+      expect.arrayContaining([
+        ['note.written', { ...erasure, fields: 1 }],
+        ['note.corrected', { ...erasure, fields: 1 }],
+      ]),
+    )
+    expect((await first.call('journal', { query: { type: 'incident.opened' } })).items).toMatchObject([{ erasure: null }])
     await expect(lead.call('changeNote', { params: { id: incident.id, noteId }, body: { version: 3, markdown: secret } })).rejects.toMatchObject(
       refusal('conflict'),
     )
-    const { items: entries } = await first.call('journal', { query: { subject: noteId } })
-    expect(entries.map(entry => entry.erasure)).toEqual(entries.map(() => erasure))
     expect((await first.call('journal', { query: { type: 'erasure.done' } })).items.map(entry => entry.erasure)).toEqual([null])
     const file = await exported(first)
     expect(file).not.toContain('Lovelace')

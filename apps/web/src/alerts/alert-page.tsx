@@ -7,7 +7,7 @@ import { useApi, useCommand } from '../api.ts'
 import { AlertMatches } from '../detection/alert-matches.tsx'
 import { DemoBadge, ExerciseBadge, markedTitle, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Defanged, ObservableValue } from '../parts/defanged.tsx'
-import { External, Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
+import { External, Loaded, LoadedPage, LoadMore, Page, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
@@ -18,7 +18,11 @@ import { ReportDetails } from './report-details.tsx'
 export function AlertPage() {
   const { id } = useParams({ strict: false }) as { id: string }
   const alert = useApi('alert', { params: { id } })
-  return <Loaded query={alert}>{found => <AlertView alert={found} />}</Loaded>
+  return (
+    <LoadedPage title="Alert" wayOut={<RouteLink to="/alerts">All alerts</RouteLink>} query={alert}>
+      {found => <AlertView alert={found} />}
+    </LoadedPage>
+  )
 }
 
 function AlertView({ alert }: { alert: Alert }) {
@@ -191,14 +195,14 @@ function Facts({ alert }: { alert: Alert }) {
   ]
   return (
     <Section title="Details" isFlush>
-      <Table highlightOnHover={false}>
+      <Table highlightOnHover={false} layout="fixed">
         <Table.Tbody>
           {rows.map(([name, value]) => (
             <Table.Tr key={name}>
-              <Table.Td className="quiet" w={120} style={{ verticalAlign: 'top' }}>
+              <Table.Th scope="row" fw={400} className="quiet" w={130} style={{ verticalAlign: 'top' }}>
                 {name}
-              </Table.Td>
-              <Table.Td style={{ overflowWrap: 'anywhere' }}>{value}</Table.Td>
+              </Table.Th>
+              <Table.Td>{value}</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>

@@ -197,7 +197,7 @@ function RemoveModal({ list, onClose }: { list: IndicatorList; onClose: () => vo
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button color="red" loading={remove.isPending} onClick={() => remove.mutate({ params: { id: list.id } })}>
+          <Button color="red.9" loading={remove.isPending} onClick={() => remove.mutate({ params: { id: list.id } })}>
             Remove
           </Button>
         </Group>

@@ -5,7 +5,7 @@ import { lazy, Suspense, useEffect, useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
-import { FormProblem, Loaded, LoadMore, Page, ProblemNote, Section } from '../parts/page.tsx'
+import { FormProblem, Loaded, LoadedPage, LoadMore, Page, ProblemNote, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
@@ -60,7 +60,11 @@ export function NewRulePage() {
 export function RulePage() {
   const { id } = useParams({ strict: false }) as { id: string }
   const rule = useApi('detectionRule', { params: { id } })
-  return <Loaded query={rule}>{found => <RuleView key={found.id} rule={found} />}</Loaded>
+  return (
+    <LoadedPage title="Rule" wayOut={<RouteLink to="/detection">All rules</RouteLink>} query={rule}>
+      {found => <RuleView key={found.id} rule={found} />}
+    </LoadedPage>
+  )
 }
 
 function Workbench({ text, setText, isReadOnly }: { text: string; setText: (text: string) => void; isReadOnly: boolean }) {

@@ -36,23 +36,23 @@ export function CustomersPage() {
             list.length === 0 ? (
               <Empty title="No customers yet">Add customers whose contracts require security incident notices, with the contacts to notify.</Empty>
             ) : (
-              <Table.ScrollContainer minWidth={680}>
+              <Table.ScrollContainer minWidth={300}>
                 <Table>
                   <Table.Thead>
                     <Table.Tr>
                       <Table.Th>Customer</Table.Th>
-                      <Table.Th>Deadline</Table.Th>
-                      <Table.Th>Contacts</Table.Th>
-                      <Table.Th>Services</Table.Th>
+                      <Table.Th visibleFrom="sm">Deadline</Table.Th>
+                      <Table.Th visibleFrom="sm">Contacts</Table.Th>
+                      <Table.Th visibleFrom="sm">Services</Table.Th>
                     </Table.Tr>
                   </Table.Thead>
                   <Table.Tbody>
                     {list.map(customer => (
                       <Table.Tr key={customer.id}>
-                        <Table.Td>
+                        <Table.Td style={{ overflowWrap: 'anywhere', minWidth: 180 }}>
                           <Group gap={8}>
                             {mayLead ? (
-                              <Anchor component="button" fw={550} c="inherit" onClick={() => setEdited(customer)}>
+                              <Anchor component="button" fw={550} c="inherit" style={{ overflowWrap: 'anywhere' }} onClick={() => setEdited(customer)}>
                                 {customer.name}
                               </Anchor>
                             ) : (
@@ -63,9 +63,14 @@ export function CustomersPage() {
                           <Text size="sm" className="quiet">
                             {customer.region}
                           </Text>
+                          <Text size="sm" hiddenFrom="sm">
+                            {termText(customer.noticeTerm)} · {customer.contacts.length === 1 ? '1 contact' : `${customer.contacts.length} contacts`}
+                          </Text>
                         </Table.Td>
-                        <Table.Td className="numeric">{termText(customer.noticeTerm)}</Table.Td>
-                        <Table.Td>
+                        <Table.Td className="numeric" visibleFrom="sm">
+                          {termText(customer.noticeTerm)}
+                        </Table.Td>
+                        <Table.Td visibleFrom="sm">
                           {customer.contacts.map(contact => (
                             <Text key={contact.email} size="sm">
                               {contact.name}, {contact.email}
@@ -73,7 +78,7 @@ export function CustomersPage() {
                             </Text>
                           ))}
                         </Table.Td>
-                        <Table.Td>
+                        <Table.Td visibleFrom="sm">
                           <Text size="sm">{customer.services.map(service => service.name).join(', ')}</Text>
                         </Table.Td>
                       </Table.Tr>

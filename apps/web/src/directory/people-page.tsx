@@ -84,7 +84,9 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
     <Table.Tr>
       <Table.Td>
         <Group gap={8}>
-          <Text fw={550}>{person.name}</Text>
+          <Text fw={550} style={{ overflowWrap: 'anywhere' }}>
+            {person.name}
+          </Text>
           <DemoBadge isDemo={person.isDemo} />
           {person.isExecutive ? <Tone color="gray">executive</Tone> : null}
           {person.isActive ? null : <Tone color="gray">deactivated</Tone>}
@@ -98,6 +100,7 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
         {isAdministrator && !person.isDemo ? (
           <Select
             size="xs"
+            miw={124}
             aria-label={`Role of ${person.name}`}
             data={[...roles]}
             value={person.role}

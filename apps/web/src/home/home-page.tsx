@@ -1,17 +1,18 @@
-import { Badge, Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
+import { Anchor, Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
 import { IconFlask } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
-import { isUnacknowledged, type Page as OncallPage } from '@tocsin/api'
-import type { ReactNode } from 'react'
+import { isUnacknowledged, type MyTask, type Page as OncallPage } from '@tocsin/api'
+import { type ReactNode, useState } from 'react'
 import { AlertRow } from '../alerts/alert-row.tsx'
 import { type Reply, useApi, useCommand } from '../api.ts'
 import { IncidentRow } from '../incidents/incident-row.tsx'
 import { AcknowledgeButton } from '../paging/page-actions.tsx'
 import { pagedTo } from '../paging/paged-to.ts'
-import { ExerciseBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
-import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
+import { DueBadge, ExerciseBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
+import { Empty, Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
+import { usePages } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
-import { dayFromNow, Time } from '../parts/time.tsx'
+import { Time } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
 
 /** How many of each the page shows; where there are more, it says so and leads to the rest. */
@@ -32,24 +33,36 @@ export function HomePage() {
   const incidents = useApi('incidents', { query: { view: 'open', limit: 100 } })
   const counters = useApi('counters')
   const tasks = useMyTasks()
-  const unacknowledged = realFirst(pages.data?.items.filter(isUnacknowledged) ?? [], maxPages)
+  const unacknowledged = pages.data && realFirst(pages.data.items.filter(isUnacknowledged), maxPages)
+  const headline =
+    counters.data && tasks.items
+      ? leadOf(counters.data, tasks.items.length, tasks.hasNextPage)
+      : counters.isError || tasks.isError
+        ? 'Some of this could not be loaded.'
+        : 'Loading…'
   if (services.data?.length === 0 && alerts.data?.items.length === 0 && incidents.data?.items.length === 0) return <Welcome />
   return (
-    <Page title={`Hello ${me?.person.name.split(' ')[0] ?? ''}`} lead={counters.data && tasks.data ? leadOf(counters.data, tasks.data) : ' '}>
-      {unacknowledged.shown.length > 0 ? (
+    <Page title={`Hello ${me?.person.name.split(' ')[0] ?? ''}`} lead={headline}>
+      {unacknowledged?.shown.length === 0 ? null : (
         <Section title="Unacknowledged pages" isFlush>
-          {unacknowledged.shown.map(page => (
-            <UnacknowledgedPage key={page.id} page={page} />
-          ))}
-          <More n={(counters.data?.unacknowledgedPages ?? 0) - unacknowledged.real}>
-            {n => (
-              <RouteLink to="/pages" search={{ view: 'all' }} size="sm">
-                {n === 1 ? '1 more unacknowledged page' : `${n} more unacknowledged pages`}
-              </RouteLink>
+          <Loaded query={pages} rows={2}>
+            {() => (
+              <>
+                {unacknowledged?.shown.map(page => (
+                  <UnacknowledgedPage key={page.id} page={page} />
+                ))}
+                <More n={(counters.data?.unacknowledgedPages ?? 0) - (unacknowledged?.real ?? 0)}>
+                  {n => (
+                    <RouteLink to="/pages" search={{ view: 'all' }} size="sm">
+                      {n === 1 ? '1 more unacknowledged page' : `${n} more unacknowledged pages`}
+                    </RouteLink>
+                  )}
+                </More>
+              </>
             )}
-          </More>
+          </Loaded>
         </Section>
-      ) : null}
+      )}
       <MyTasks />
       <Section
         title="Open incidents"
@@ -118,19 +131,21 @@ export function HomePage() {
   )
 }
 
-const useMyTasks = () => useApi('myTasks', { query: { limit: maxTasks } })
+const useMyTasks = () => usePages<MyTask>('myTasks', {})
 
 /** What is assigned to the viewer; nothing where there is none. */
 function MyTasks() {
   const tasks = useMyTasks()
-  const today = dayFromNow(0)
-  if (tasks.data?.items.length === 0) return null
+  const [showsAll, setShowsAll] = useState(false)
+  const { items = [], hasNextPage } = tasks
+  if (tasks.items?.length === 0) return null
+  const shown = showsAll ? items : items.slice(0, maxTasks)
   return (
     <Section title="Your tasks" isFlush>
       <Loaded query={tasks}>
-        {page => (
+        {() => (
           <>
-            {page.items.map(task => (
+            {shown.map(task => (
               <Link key={task.id} to="/incidents/$id" params={{ id: task.incident.id }} search={{ tab: 'tasks' }} className="list-row">
                 <Group justify="space-between" align="flex-start" gap="xs">
                   <div style={{ minWidth: 0, flex: '1 1 260px' }}>
@@ -143,12 +158,21 @@ function MyTasks() {
                   </div>
                   <Group gap={6} style={{ flexShrink: 0 }}>
                     <ExerciseBadge isExercise={task.incident.isExercise} />
-                    {task.dueOn === null ? null : <DueBadge dueOn={task.dueOn} today={today} />}
+                    {task.dueOn === null ? null : <DueBadge dueOn={task.dueOn} />}
                   </Group>
                 </Group>
               </Link>
             ))}
-            {page.next === null ? null : <div className="list-row quiet">More tasks are in your incidents.</div>}
+            {shown.length < items.length ? (
+              <div className="list-row">
+                <Anchor component="button" size="sm" onClick={() => setShowsAll(true)}>
+                  Show all {items.length}
+                  {hasNextPage ? '+' : ''} tasks
+                </Anchor>
+              </div>
+            ) : (
+              <LoadMore list={tasks} />
+            )}
           </>
         )}
       </Loaded>
@@ -156,22 +180,17 @@ function MyTasks() {
   )
 }
 
-function DueBadge({ dueOn, today }: { dueOn: string; today: string }) {
-  if (dueOn < today) return <Badge color="red">overdue since {dueOn}</Badge>
-  return <Badge variant="default">{dueOn === today ? 'due today' : `due ${dueOn}`}</Badge>
-}
-
 /** How many more there are than the list above shows. */
 function More({ n, children }: { n: number; children: (n: number) => ReactNode }) {
   return n > 0 ? <div className="list-row">{children(n)}</div> : null
 }
 
-function leadOf({ unacknowledgedPages, alertsToTriage, openIncidents }: Reply<'counters'>, tasks: Reply<'myTasks'>): string {
+function leadOf({ unacknowledgedPages, alertsToTriage, openIncidents }: Reply<'counters'>, tasks: number, hasMoreTasks: boolean): string {
   const counts = [
     [unacknowledgedPages, 'unacknowledged page'],
     [alertsToTriage, 'alert', ' to triage'],
     [openIncidents, 'open incident'],
-    [tasks.items.length, 'task', ' of yours', tasks.next === null ? '' : '+'],
+    [tasks, 'task', ' of yours', hasMoreTasks ? '+' : ''],
   ] as const
   const parts = counts.flatMap(([n, noun, after = '', more = '']) => (n > 0 ? [`${n.toLocaleString('en')}${more} ${noun}${n === 1 ? '' : 's'}${after}`] : []))
   return parts.length === 0 ? 'Nothing needs your attention.' : parts.join(' · ')

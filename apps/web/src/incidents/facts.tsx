@@ -12,6 +12,7 @@ import { LegalHold } from './legal-hold.tsx'
 import { MonitoringModal } from './transition-modal.tsx'
 
 const answers = ['unknown', 'no', 'yes']
+const capitalized = (word: string) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`
 
 export function FactsSection({ incident }: { incident: Incident }) {
   const [isEditing, editing] = useDisclosure()
@@ -25,10 +26,10 @@ export function FactsSection({ incident }: { incident: Incident }) {
       ? ([['Monitor until', <Monitoring key="monitoring" incident={incident} />]] as [string, React.ReactNode][])
       : []),
     ...(incident.closedAt ? ([['Closed', <Time key="closed" at={incident.closedAt} />]] as [string, React.ReactNode][]) : []),
-    ['Responsibility', incident.responsibility],
-    ['Users affected', incident.approximateUsers === null ? 'Unknown' : `about ${incident.approximateUsers.toLocaleString('en')}`],
-    ['Customer data', incident.dataTouched.customerData],
-    ['Personal data', incident.dataTouched.personalData],
+    ['Responsibility', capitalized(incident.responsibility)],
+    ['Users affected', incident.approximateUsers === null ? 'Unknown' : `About ${incident.approximateUsers.toLocaleString('en')}`],
+    ['Customer data', capitalized(incident.dataTouched.customerData)],
+    ['Personal data', capitalized(incident.dataTouched.personalData)],
     ['Legal hold', <LegalHold key="hold" incident={incident} />],
   ]
   return (
@@ -47,7 +48,9 @@ export function FactsSection({ incident }: { incident: Incident }) {
         <Table.Tbody>
           {rows.map(([name, value]) => (
             <Table.Tr key={name}>
-              <Table.Td className="quiet">{name}</Table.Td>
+              <Table.Th scope="row" fw={400} className="quiet" style={{ whiteSpace: 'nowrap' }}>
+                {name}
+              </Table.Th>
               <Table.Td>{value}</Table.Td>
             </Table.Tr>
           ))}

@@ -1,12 +1,13 @@
-import { ActionIcon, Alert, Badge, Box, Button, Grid, Group, Menu, Stack, Tabs, Text, Tooltip } from '@mantine/core'
+import { ActionIcon, Alert, Anchor, Badge, Box, Button, Grid, Group, Menu, Stack, Tabs, Text, Tooltip } from '@mantine/core'
 import { IconDots, IconDownload, IconFileText, IconLock, IconUsers } from '@tabler/icons-react'
 import { useLocation, useNavigate, useParams } from '@tanstack/react-router'
 import { type Incident, incidentStatuses, type Proposal, proposalKinds } from '@tocsin/api'
-import { useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { download, tellProblem, useApi } from '../api.ts'
 import { IncidentNotices } from '../notices/incident-notices.tsx'
 import { DemoBadge, ExerciseBadge, IncidentSeverityBadge, markedTitle } from '../parts/badges.tsx'
-import { Loaded, Page } from '../parts/page.tsx'
+import { LoadedPage, Page } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { ReviewTab } from '../reviews/review-tab.tsx'
 import { useMay, useMayLead } from '../session.ts'
 import { AssessmentSection } from './assessment.tsx'
@@ -34,13 +35,23 @@ const actionLabels: Record<string, string> = {
 export function IncidentPage() {
   const { id } = useParams({ strict: false }) as { id: string }
   const incident = useApi('incident', { params: { id } })
-  return <Loaded query={incident}>{found => <IncidentView incident={found} />}</Loaded>
+  return (
+    <LoadedPage title="Incident" wayOut={<RouteLink to="/incidents">All incidents</RouteLink>} query={incident}>
+      {found => <IncidentView incident={found} />}
+    </LoadedPage>
+  )
 }
 
 function IncidentView({ incident }: { incident: Incident }) {
   const navigate = useNavigate()
   const tab = useLocation({ select: location => (location.search as { tab?: string }).tab ?? 'timeline' })
   const isClosed = incident.status === 'closed'
+  const list = useRef<HTMLDivElement>(null)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: with another tab, another one is to be seen where they do not all fit
+  useEffect(() => {
+    const shown = list.current?.querySelector<HTMLElement>('[aria-selected="true"]')
+    if (list.current && shown) list.current.scrollLeft = shown.offsetLeft - (list.current.clientWidth - shown.offsetWidth) / 2
+  }, [tab])
   const openTasks = incident.tasks.filter(task => task.doneAt === null).length
   return (
     <Page
@@ -50,18 +61,39 @@ function IncidentView({ incident }: { incident: Incident }) {
           <IncidentSeverityBadge severity={incident.severity} />
           <Badge variant="default">{incident.class.replaceAll('-', ' ')}</Badge>
           {incident.isRestricted ? (
-            <Badge variant="default" leftSection={<IconLock size={12} />}>
+            <Badge variant="default" h="auto" styles={{ label: { whiteSpace: 'normal' } }} leftSection={<IconLock size={12} />}>
               restricted{incident.codename === null ? '' : ` · ${incident.codename}`}
             </Badge>
           ) : null}
+          {incident.stoodDownAt === null ? null : <Badge variant="default">stood down</Badge>}
+          {incident.round > 1 ? <Badge variant="default">reopened</Badge> : null}
           <DemoBadge isDemo={incident.isDemo} />
           <ExerciseBadge isExercise={incident.isExercise} />
-          <span>Incident {incident.number}</span>
+          <span>
+            Incident {incident.number}
+            {incident.parent ? (
+              <>
+                , linked to parent{' '}
+                <RouteLink to="/incidents/$id" params={{ id: incident.parent.id }} inherit>
+                  incident {incident.parent.number}
+                </RouteLink>
+              </>
+            ) : null}
+            {incident.children.length > 0 ? (
+              <>
+                , parent of{' '}
+                <RouteLink to="/incidents/$id" params={{ id: incident.id }} search={{ tab: 'scope' }} inherit>
+                  {incident.children.length === 1 ? '1 incident' : `${incident.children.length} incidents`}
+                </RouteLink>
+              </>
+            ) : null}
+          </span>
         </Group>
       }
       actions={<Actions incident={incident} />}
     >
       <Lifecycle incident={incident} />
+      {incident.isExercise ? <Alert color="blue">This is an exercise: it pages people, and nothing of it reaches a customer.</Alert> : null}
       {incident.nextActions
         .flatMap(({ because }) => because)
         .map(sentence => (
@@ -75,7 +107,14 @@ function IncidentView({ incident }: { incident: Incident }) {
       {incident.stoodDownAt !== null && !isClosed ? (
         <Alert color="gray">This incident was stood down: it was declared in error. It can be closed once the customers who were notified are told.</Alert>
       ) : null}
-      {isClosed ? <Alert color="gray">This incident is closed and read-only. Track remaining work under Follow-up actions.</Alert> : null}
+      {isClosed ? (
+        <Alert color="gray">
+          {incident.stoodDownAt === null
+            ? 'This incident is closed and read-only.'
+            : 'This incident was declared in error and stood down. It is closed and read-only.'}{' '}
+          Track remaining work under Follow-up actions.
+        </Alert>
+      ) : null}
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 8 }}>
           <Tabs
@@ -83,7 +122,11 @@ function IncidentView({ incident }: { incident: Incident }) {
             onChange={value => void navigate({ to: '/incidents/$id', params: { id: incident.id }, search: { tab: value ?? 'timeline' }, replace: true })}
             keepMounted={false}
           >
-            <Tabs.List mb="md" style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>
+            {/* On a phone they come after a long list. */}
+            <Anchor href="#details" size="sm" hiddenFrom="md" mb="xs" display="inline-block">
+              Roles, severity and details
+            </Anchor>
+            <Tabs.List mb="md" className="tabs-in-a-row" ref={list}>
               <Tabs.Tab value="timeline">Timeline</Tabs.Tab>
               <Tabs.Tab value="tasks">Tasks{openTasks > 0 ? ` ${openTasks}` : ''}</Tabs.Tab>
               <Tabs.Tab value="notes">Notes{incident.noteCount > 0 ? ` ${incident.noteCount}` : ''}</Tabs.Tab>
@@ -112,7 +155,7 @@ function IncidentView({ incident }: { incident: Incident }) {
           </Tabs>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 4 }}>
-          <Stack>
+          <Stack id="details">
             <RolesSection incident={incident} />
             <AssessmentSection incident={incident} />
             <FactsSection incident={incident} />

@@ -4,6 +4,7 @@ import { factKinds, type Incident, type IncidentFact } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { Defanged } from '../parts/defanged.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
@@ -99,12 +100,12 @@ function Version({ fact }: { fact: IncidentFact }) {
         </Text>
         {fact.state === 'current' ? null : <Badge variant="default">{fact.state}</Badge>}
       </Group>
-      <Text size="sm" className="quiet" style={{ overflowWrap: 'anywhere' }}>
-        {fact.source}: {fact.basis}
+      <Text size="sm" className="quiet" component="div">
+        {fact.source}: <Defanged text={fact.basis} />
       </Text>
       {fact.reason ? (
-        <Text size="sm" className="quiet" style={{ overflowWrap: 'anywhere' }}>
-          Corrected: {fact.reason}
+        <Text size="sm" className="quiet" component="div">
+          Corrected: <Defanged text={fact.reason} />
         </Text>
       ) : null}
       <Text size="sm" className="quiet" component="div">

@@ -14,7 +14,8 @@ export function ParentIncident({ incident, canRespond }: { incident: Incident; c
   const { parent, children } = incident
   return (
     <Section
-      title="Parent incident"
+      title={children.length > 0 ? 'Linked incidents' : 'Parent incident'}
+      count={children.length}
       actions={
         canRespond && parent === null ? (
           <Anchor component="button" size="sm" onClick={() => setIsDeclaring(true)}>

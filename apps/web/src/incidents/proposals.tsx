@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { SeverityCriteria as Criteria, type Incident, type Proposal, type SeverityCriteria } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRecordForm, useRouteForm } from '../forms.ts'
+import { Defanged } from '../parts/defanged.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
@@ -40,8 +41,8 @@ function OpenProposal({ incident, proposal }: { incident: Incident; proposal: Pr
           By {proposal.proposedBy.name}, <Time at={proposal.proposedAt} />.{' '}
           {mayDecide ? consequences[proposal.kind] : 'Somebody else with the role lead, or the executive sponsor, approves or rejects it.'}
         </Text>
-        <Text size="sm" className="prewrap">
-          {proposal.reason}
+        <Text size="sm" className="prewrap" component="div">
+          <Defanged text={proposal.reason} />
         </Text>
         <Group gap="xs">
           {mayDecide ? (
@@ -101,9 +102,9 @@ export function ProposeModal({ incident, kind, onClose }: { incident: Incident; 
   const { form, submit, isBusy, newer } = useRecordForm(
     'propose',
     incident,
-    ({ class: current, severityCriteria }) => ({
+    ({ severityCriteria }) => ({
       reason: '',
-      class: current as string,
+      class: '',
       criteria: severityCriteria as Record<keyof SeverityCriteria, string> | null,
     }),
     {
@@ -111,7 +112,7 @@ export function ProposeModal({ incident, kind, onClose }: { incident: Incident; 
       restsOn: ({ status, class: current, severityCriteria }) => [status, current, severityCriteria],
       toBody: ({ reason, class: to, criteria }) => ({
         ...{ kind, reason },
-        ...(kind === 'lower-class' ? { class: to } : {}),
+        ...(kind === 'lower-class' && to !== '' ? { class: to } : {}),
         ...(kind === 'lower-severity' ? { criteria } : {}),
       }),
       done: 'Proposed. Somebody else has to approve it.',
@@ -128,9 +129,11 @@ export function ProposeModal({ incident, kind, onClose }: { incident: Incident; 
             <Select
               label="Class"
               data={(definitions.data ?? []).flatMap(each =>
-                each.class === 'suspected' || each.class === 'not-an-incident' ? [] : [{ value: each.class, label: each.name }],
+                ['suspected', 'not-an-incident', incident.class].includes(each.class) ? [] : [{ value: each.class, label: each.name }],
               )}
               allowDeselect={false}
+              placeholder="Choose a class"
+              required
               {...form.getInputProps('class')}
             />
           ) : null}

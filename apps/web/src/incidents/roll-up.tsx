@@ -4,6 +4,7 @@ import { type ReactNode, useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
+import { Defanged } from '../parts/defanged.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Loaded } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
@@ -67,8 +68,8 @@ export function RollUp({ incident, canRespond }: { incident: Incident; canRespon
                 <Text size="sm" className="quiet" component="div">
                   {author}, <Time at={createdAt} />
                 </Text>
-                <Text size="sm" className="prewrap" lineClamp={3}>
-                  {text}
+                <Text size="sm" className="prewrap" component="div" lineClamp={3}>
+                  <Defanged text={text} />
                 </Text>
               </>
             )}

@@ -1,7 +1,8 @@
-import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import type { Incident } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
+import { Defanged } from '../parts/defanged.tsx'
 import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { Empty, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
@@ -37,6 +38,7 @@ export function ScopeTab({ incident }: { incident: Incident }) {
         noun="service"
         listed={incident.services}
         choices={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
+        problem={services.isError && services.data === undefined}
         canRespond={canRespond}
         mayRemove
         isBusy={setServices.isPending}
@@ -53,6 +55,7 @@ export function ScopeTab({ incident }: { incident: Incident }) {
             value: customer.id,
             label: customer.services.some(used => affected.has(used.id)) ? `${customer.name} (uses an affected service)` : customer.name,
           }))}
+        problem={customers.isError && customers.data === undefined}
         canRespond={canRespond}
         mayRemove={incident.declaredAt === null}
         isBusy={setCustomers.isPending}
@@ -70,6 +73,8 @@ function Affected(props: {
   noun: string
   listed: Listed[]
   choices: { value: string; label: string }[]
+  /** The choices could not be loaded. */
+  problem: boolean
   canRespond: boolean
   mayRemove: boolean
   isBusy: boolean
@@ -82,6 +87,7 @@ function Affected(props: {
   return (
     <Section
       title={props.title}
+      count={listed.length}
       isFlush
       actions={
         props.canRespond ? (
@@ -94,35 +100,29 @@ function Affected(props: {
       {listed.length === 0 ? (
         <Empty title="None">{props.teach}</Empty>
       ) : (
-        <Table highlightOnHover={false}>
-          <Table.Tbody>
-            {listed.map(each => (
-              <Table.Tr key={each.id}>
-                <Table.Td fw={550} w="30%">
-                  {each.name}
-                </Table.Td>
-                <Table.Td className="quiet">
-                  {each.basis}
-                  {each.foundAt ? (
-                    <Text size="sm" className="quiet" component="div">
-                      Found <Time at={each.foundAt} />{' '}
-                      {props.canRespond ? (
-                        <Anchor component="button" size="sm" onClick={() => setCorrected(each)}>
-                          Correct
-                        </Anchor>
-                      ) : null}
-                    </Text>
+        listed.map(each => (
+          <Group key={each.id} className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
+            <div style={{ minWidth: 0 }}>
+              <Text fw={550}>{each.name}</Text>
+              <Text size="sm" className="quiet prewrap" component="div">
+                <Defanged text={each.basis} />
+              </Text>
+              {each.foundAt ? (
+                <Text size="sm" className="quiet" component="div">
+                  Found <Time at={each.foundAt} />{' '}
+                  {props.canRespond ? (
+                    <Anchor component="button" size="sm" aria-label={`Correct when ${each.name} was found`} onClick={() => setCorrected(each)}>
+                      Correct
+                    </Anchor>
                   ) : null}
-                </Table.Td>
-                <Table.Td w={48}>
-                  {props.canRespond && props.mayRemove ? (
-                    <CloseButton aria-label={`Remove ${each.name}`} onClick={() => onChange(current.filter(kept => kept.id !== each.id))} />
-                  ) : null}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
+                </Text>
+              ) : null}
+            </div>
+            {props.canRespond && props.mayRemove ? (
+              <CloseButton aria-label={`Remove ${each.name}`} onClick={() => onChange(current.filter(kept => kept.id !== each.id))} />
+            ) : null}
+          </Group>
+        ))
       )}
       {corrected?.foundAt ? (
         <FoundModal
@@ -142,6 +142,7 @@ function Affected(props: {
         <AddModal
           noun={noun}
           choices={props.choices.filter(choice => !listed.some(each => each.id === choice.value))}
+          problem={props.problem}
           isBusy={props.isBusy}
           onClose={() => setIsAdding(false)}
           onAdd={added => {
@@ -194,12 +195,14 @@ function FoundModal({
 function AddModal({
   noun,
   choices,
+  problem,
   isBusy,
   onClose,
   onAdd,
 }: {
   noun: string
   choices: { value: string; label: string }[]
+  problem: boolean
   isBusy: boolean
   onClose: () => void
   onAdd: (added: { id: string; basis: string; foundAt?: string }[]) => void
@@ -211,7 +214,15 @@ function AddModal({
   return (
     <Modal opened onClose={onClose} title={`Add an affected ${noun}`}>
       <Stack>
-        <MultiSelect label={noun === 'service' ? 'Services' : 'Customers'} data={choices} value={ids} onChange={setIds} searchable />
+        <MultiSelect
+          label={noun === 'service' ? 'Services' : 'Customers'}
+          data={choices}
+          value={ids}
+          onChange={setIds}
+          searchable
+          error={problem ? `The list of ${noun}s could not be loaded.` : undefined}
+          nothingFoundMessage={problem ? undefined : 'Nothing found'}
+        />
         <Textarea
           label="Basis"
           description="How you know it is affected"

@@ -2,6 +2,7 @@ import { Badge, Button, Checkbox, Group, Paper, Stack, Text, TextInput } from '@
 import type { Incident } from '@tocsin/api'
 import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { DueBadge } from '../parts/badges.tsx'
 import { PersonSelect } from '../parts/choices.tsx'
 import { Empty, FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
@@ -30,30 +31,34 @@ function TaskRow({ incident, task, canRespond }: { incident: Incident; task: Inc
   const params = { id: incident.id, taskId: task.id }
   const needsApproval = task.isBusinessImpacting && task.approvedBy === null
   return (
-    <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
+    <Group className="list-row" justify="space-between" align="flex-start" gap="xs">
       <Checkbox
+        flex="1 1 260px"
         checked={change.isPending ? change.variables.body.isDone === true : task.doneAt !== null}
         disabled={!canRespond || needsApproval || change.isPending}
         onChange={event => change.mutate({ params, body: { version: task.version, isDone: event.currentTarget.checked } })}
         label={<span style={task.doneAt ? { textDecoration: 'line-through', opacity: 0.7 } : undefined}>{task.title}</span>}
         description={[
           task.assignee ? task.assignee.name : 'Unassigned',
-          task.dueOn ? `due ${task.dueOn}` : '',
+          task.dueOn && task.doneAt !== null ? `due ${task.dueOn}` : '',
           task.doneBy ? `done by ${task.doneBy}` : '',
           task.approvedBy ? `approved by ${task.approvedBy}` : '',
         ]
           .filter(part => part !== '')
           .join(' · ')}
       />
-      {task.isBusinessImpacting ? (
-        needsApproval && incident.executive?.id === me?.person.id ? (
-          <Button size="xs" loading={approve.isPending} onClick={() => approve.mutate({ params, body: { version: task.version } })}>
-            Approve
-          </Button>
-        ) : (
-          <Badge variant="default">{needsApproval ? `awaiting approval by ${incident.executive?.name ?? 'the executive sponsor'}` : 'approved'}</Badge>
-        )
-      ) : null}
+      <Group gap={6}>
+        {task.dueOn && task.doneAt === null ? <DueBadge dueOn={task.dueOn} /> : null}
+        {task.isBusinessImpacting ? (
+          needsApproval && incident.executive?.id === me?.person.id ? (
+            <Button size="xs" loading={approve.isPending} onClick={() => approve.mutate({ params, body: { version: task.version } })}>
+              Approve
+            </Button>
+          ) : (
+            <Badge variant="default">{needsApproval ? `awaiting approval by ${incident.executive?.name ?? 'the executive sponsor'}` : 'approved'}</Badge>
+          )
+        ) : null}
+      </Group>
     </Group>
   )
 }

@@ -1,6 +1,6 @@
 import { Anchor, Button, Checkbox, Group, Paper, Stack, Text, Timeline } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
-import type { Incident, TimelineEntry } from '@tocsin/api'
+import { type Incident, severities, type TimelineEntry } from '@tocsin/api'
 import { useEffect, useState } from 'react'
 import { SeverityBadge } from '../parts/badges.tsx'
 import { Defanged } from '../parts/defanged.tsx'
@@ -22,6 +22,9 @@ const milestones = new Set([
   'notice.sent',
 ])
 
+/** How much is shown until more is asked for: on a phone, roles and details come after it. */
+const [maxEntries, maxAlerts] = [50, 5]
+
 /** Everything that happened, newest first. */
 export function TimelineTab({ incident }: { incident: Incident }) {
   const [isShort, setIsShort] = useState(false)
@@ -36,23 +39,12 @@ export function TimelineTab({ incident }: { incident: Incident }) {
   useEffect(() => {
     if (wantsMore) void fetchNextPage()
   }, [wantsMore, fetchNextPage])
-  const entries = (isBehind ? latest : items).filter(entry => !isShort || milestones.has(entry.type))
+  const filtered = (isBehind ? latest : items).filter(entry => !isShort || milestones.has(entry.type))
+  const entries = isWhole ? filtered : filtered.slice(0, maxEntries)
+  const isCut = hasEarlier || entries.length < filtered.length
   return (
     <Stack>
-      {incident.alerts.length > 0 ? (
-        <Section title="Alerts in this incident" isFlush>
-          {incident.alerts.map(alert => (
-            <Link key={alert.id} to="/alerts/$id" params={{ id: alert.id }} className="list-row">
-              <Group gap={8} wrap="nowrap">
-                <SeverityBadge severity={alert.severity} />
-                <Text fw={500} lineClamp={1}>
-                  {alert.title}
-                </Text>
-              </Group>
-            </Link>
-          ))}
-        </Section>
-      ) : null}
+      <Alerts alerts={incident.alerts} />
       <Group justify="flex-end">
         <Checkbox size="xs" label="Milestones only" checked={isShort} onChange={event => setIsShort(event.currentTarget.checked)} />
       </Group>
@@ -62,7 +54,7 @@ export function TimelineTab({ incident }: { incident: Incident }) {
             <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
               <strong>{entry.by}</strong> · <Defanged text={entry.sentence} />
             </Text>
-            {entry.reason ? (
+            {entry.reason && !entry.sentence.endsWith(entry.reason) ? (
               <Paper p="sm" mt={6} className="prewrap">
                 <Text size="sm">
                   <Defanged text={entry.reason} />
@@ -75,7 +67,7 @@ export function TimelineTab({ incident }: { incident: Incident }) {
           </Timeline.Item>
         ))}
       </Timeline>
-      {hasEarlier && (!isWhole || isBehind) ? (
+      {isCut && (!isWhole || isBehind) ? (
         <Group justify="center">
           <Button variant="default" loading={isWhole && !isError} onClick={() => (isError ? void whole.refetch() : setIsWhole(true))}>
             {isError ? 'Earlier entries could not be loaded. Try again' : 'Show earlier entries'}
@@ -90,5 +82,33 @@ export function TimelineTab({ incident }: { incident: Incident }) {
         </Anchor>
       ) : null}
     </Stack>
+  )
+}
+
+/** The alerts in the incident, the most severe ones first. */
+function Alerts({ alerts }: { alerts: Incident['alerts'] }) {
+  const [showsAll, setShowsAll] = useState(false)
+  if (alerts.length === 0) return null
+  const sorted = alerts.toSorted((a, b) => severities.indexOf(b.severity) - severities.indexOf(a.severity))
+  return (
+    <Section title="Alerts in this incident" isFlush>
+      {(showsAll ? sorted : sorted.slice(0, maxAlerts)).map(alert => (
+        <Link key={alert.id} to="/alerts/$id" params={{ id: alert.id }} className="list-row">
+          <Group gap={8} wrap="nowrap">
+            <SeverityBadge severity={alert.severity} />
+            <Text fw={500} lineClamp={1}>
+              {alert.title}
+            </Text>
+          </Group>
+        </Link>
+      ))}
+      {!showsAll && alerts.length > maxAlerts ? (
+        <div className="list-row">
+          <Anchor component="button" size="sm" onClick={() => setShowsAll(true)}>
+            Show all {alerts.length} alerts
+          </Anchor>
+        </div>
+      ) : null}
+    </Section>
   )
 }

@@ -155,7 +155,11 @@ function EntryRow({ entry, onSearch }: { entry: JournalEntry; onSearch: (search:
           <summary style={{ cursor: 'pointer' }}>
             <span className="mono">{entry.type}</span> {entry.sentence}
           </summary>
-          {entry.erasure === null ? null : <Erased erasure={entry.erasure} />}
+          {entry.erasure ? (
+            <Text size="sm" className="quiet" component="div" mt={6}>
+              {entry.erasure.fields === 1 ? '1 text' : `${entry.erasure.fields} texts`} of this entry: <Erased erasure={entry.erasure} />
+            </Text>
+          ) : null}
           <Text className="mono prewrap" component="pre" mt={6} style={{ overflowWrap: 'anywhere' }}>
             {JSON.stringify({ subject, data: entry.data, ...(calledFrom === null ? {} : { calledFrom }) }, null, 2)}
           </Text>

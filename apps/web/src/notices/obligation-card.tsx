@@ -4,6 +4,7 @@ import type { Notice, Obligation } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { ExerciseBadge, StateBadge } from '../parts/badges.tsx'
+import { Defanged } from '../parts/defanged.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useKeeping } from '../parts/kept.ts'
 import { lastTimeOf, lengthOf, termText } from '../parts/notice-term.ts'
@@ -46,16 +47,23 @@ export function ObligationCard({ obligation, keep, showsIncident = false }: Show
   return (
     <Paper p="md" component="article" aria-label={obligationTitle(obligation)}>
       <Stack gap="sm">
-        <Group justify="space-between" align="flex-start">
-          <div>
+        <Group justify="space-between" align="flex-start" wrap="nowrap">
+          <div style={{ minWidth: 0 }}>
             <Group gap={8}>
               <Text fw={620}>{obligation.kind === 'initial' ? obligation.customer?.name : obligationTitle(obligation)}</Text>
               <ExerciseBadge isExercise={obligation.isExercise} />
             </Group>
             {showsIncident ? (
-              <Text size="sm" className="quiet">
+              <RouteLink
+                to="/incidents/$id"
+                params={{ id: obligation.incident.id }}
+                search={{ tab: 'notices' }}
+                size="sm"
+                c="var(--quiet)"
+                display="inline-block"
+              >
                 Incident {obligation.incident.number}: {obligation.incident.title}
-              </Text>
+              </RouteLink>
             ) : null}
           </div>
           <StateBadge
@@ -134,11 +142,11 @@ function Shared({ obligation: { joinedTo, joined, state } }: { obligation: Oblig
 
 function Clock({ obligation }: { obligation: Obligation }) {
   const now = useNow(15_000)
-  const { startedAt, dueAt, notifiedAt, contractTiming, state } = obligation
-  if (state === 'ended' || state === 'waived')
+  const { startedAt, dueAt, notifiedAt, contractTiming, found, state } = obligation
+  if (state === 'ended')
     return (
       <Text size="sm" className="quiet">
-        {state === 'ended' ? 'Nothing is owed any more.' : 'No notice will be sent.'}
+        Nothing is owed any more.
       </Text>
     )
   if (!startedAt || !dueAt)
@@ -154,17 +162,26 @@ function Clock({ obligation }: { obligation: Obligation }) {
         {contractTiming === 'notified' ? `${remaining(dueAt, Date.parse(notifiedAt))} before the deadline` : 'after the deadline'}.
       </Text>
     )
-  const total = Date.parse(dueAt) - Date.parse(startedAt)
-  const share = Math.min(100, ((now - Date.parse(startedAt)) / total) * 100)
-  const isOverdue = now > Date.parse(dueAt)
+  // Nobody has to hurry for what was waived.
+  if (state === 'waived')
+    return (
+      <Text size="sm" className="quiet" component="div">
+        Waived; it was due <Time at={dueAt} />.
+      </Text>
+    )
+  // What had passed before the customer was found cannot be met any more: the clock that runs is the one from then on.
+  const until = lastTimeOf({ found }, dueAt)
+  const from = Date.parse(until === dueAt || found === null ? startedAt : found.at)
+  const share = Math.min(100, ((now - from) / (Date.parse(until) - from)) * 100)
+  const isOverdue = now > Date.parse(until)
   return (
     <div>
       <Group justify="space-between" mb={4}>
         <Text size="sm" fw={620} className="numeric">
-          {isOverdue ? `${remaining(dueAt, now)} overdue` : `${remaining(dueAt, now)} left`}
+          {isOverdue ? `${remaining(until, now)} overdue` : `${remaining(until, now)} left`}
         </Text>
         <Text size="sm" className="quiet" component="div">
-          due <Time at={dueAt} />
+          due <Time at={until} />
         </Text>
       </Group>
       <Progress value={share} color={isOverdue ? 'red' : share >= 66 ? 'orange' : 'blue'} size="sm" aria-label="Time used" />
@@ -172,9 +189,8 @@ function Clock({ obligation }: { obligation: Obligation }) {
   )
 }
 
-/** What the deadline is counted by, and from being found, where that makes a difference. */
+/** What the deadline is counted by, by the contract and from being found, where that makes a difference. */
 function BothWays({ obligation: { kind, term, dueAt, found, state } }: { obligation: Obligation }) {
-  const now = useNow(15_000)
   if (term === null || dueAt === null || state === 'ended' || state === 'waived') return null
   if (kind === 'scope')
     return (
@@ -188,14 +204,8 @@ function BothWays({ obligation: { kind, term, dueAt, found, state } }: { obligat
       {termText(term)}
       {late ? (
         <>
-          , which had passed before the customer was found affected <Time at={late.at} isRelative />. Counted from then: {lengthOf(term)}, until{' '}
-          <Time at={late.dueAt} />
-          {late.timing === 'overdue'
-            ? ` (${remaining(late.dueAt, now)} overdue)`
-            : late.timing?.startsWith('notified')
-              ? ''
-              : ` (${remaining(late.dueAt, now)} left)`}
-          .
+          : due <Time at={dueAt} />, before the customer was found affected <Time at={late.at} />. Counted from then: {lengthOf(term)}, until{' '}
+          <Time at={late.dueAt} />.
         </>
       ) : found ? (
         <>
@@ -226,8 +236,8 @@ function Decision({ obligation, decision }: { obligation: Obligation; decision: 
           {reasonCategoryLabels[decision.reasonCategory]}. Proposed by {decision.proposedBy.name}
           {decision.approvedBy ? `, approved by ${decision.approvedBy}` : ''}; review on {decision.reviewOn} UTC.
         </Text>
-        <Text size="sm" className="prewrap">
-          {decision.reason}
+        <Text size="sm" className="prewrap" component="div">
+          <Defanged text={decision.reason} />
         </Text>
         {isClosed ? null : (
           <Group gap="xs">
@@ -307,8 +317,8 @@ function NoticeView({ obligation, keep, notice, mayWork }: Shown & { notice: Not
   return (
     <Paper p="sm" style={{ background: 'var(--page)' }}>
       <Stack gap={8}>
-        <Group justify="space-between">
-          <Text size="sm">
+        <Group justify="space-between" align="flex-start" wrap="nowrap">
+          <Text size="sm" style={{ minWidth: 0 }}>
             <strong>{notice.kind === 'update' ? 'Update' : 'Notice'}</strong> by {notice.author.name}
             {notice.approvedBy ? `, approved by ${notice.approvedBy}` : ''}
           </Text>

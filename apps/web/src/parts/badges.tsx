@@ -1,5 +1,6 @@
 import { Badge } from '@mantine/core'
 import type { Alert, FollowUp, IncidentSeverity, IncidentStatus, Message, Notice, Obligation, Page, ReportView, Review, Severity } from '@tocsin/api'
+import { dayFromNow } from './time.tsx'
 
 // The light variants of a component library seldom reach a contrast of 4.5 : 1: these do, in both schemes.
 const ink = {
@@ -18,7 +19,7 @@ const incidentColors: Record<IncidentSeverity, Color> = { SEV1: 'red', SEV2: 'or
 
 export function Tone({ color, children, minWidth }: { color: Color; children: React.ReactNode; minWidth?: number }) {
   return (
-    <Badge color={color} miw={minWidth} style={{ color: ink[color], flexShrink: 0 }}>
+    <Badge color={color} miw={minWidth} bg={color === 'gray' ? 'light-dark(#eceef1, #32353d)' : undefined} style={{ color: ink[color], flexShrink: 0 }}>
       {children}
     </Badge>
   )
@@ -50,6 +51,13 @@ export function DemoBadge({ isDemo }: { isDemo: boolean }) {
 
 export function ExerciseBadge({ isExercise }: { isExercise: boolean }) {
   return isExercise ? <Tone color="blue">exercise</Tone> : null
+}
+
+/** Until when something is to be done; red once that day has passed. Days are those of UTC, as reminders count them. */
+export function DueBadge({ dueOn }: { dueOn: string }) {
+  const today = dayFromNow(0)
+  if (dueOn < today) return <Tone color="red">overdue since {dueOn}</Tone>
+  return <Badge variant="default">{dueOn === today ? 'due today' : `due ${dueOn}`}</Badge>
 }
 
 /** The title of a page of the browser: what belongs to an exercise says so before anything else. */

@@ -31,6 +31,13 @@ function useServiceChoices(): Choice[] {
   return (services.data ?? []).map(service => ({ value: service.id, label: service.name }))
 }
 
+/** What a field says that has nothing to choose from yet: not that nobody is chosen. */
+function usePlaceholder(name: 'people' | 'services', noun: string, placeholder: string | undefined): string | undefined {
+  const { data, isError } = useApi(name)
+  if (data !== undefined) return placeholder
+  return isError ? `${noun} could not be loaded` : 'Loading…'
+}
+
 /** One person. @param without who is not to be chosen */
 export function PersonSelect({
   without = [],
@@ -39,17 +46,21 @@ export function PersonSelect({
   ...props
 }: Omit<SelectProps, 'data'> & { without?: readonly string[]; isOnCall?: boolean; isExecutive?: boolean }) {
   const choices = usePersonChoices(props.value ? [props.value] : [], isOnCall, isExecutive)
-  return <Select searchable data={choices.filter(({ value }) => !without.includes(value))} {...props} />
+  const placeholder = usePlaceholder('people', 'People', props.placeholder)
+  return <Select searchable data={choices.filter(({ value }) => !without.includes(value))} {...props} placeholder={placeholder} />
 }
 
 export function PersonMultiSelect({ isOnCall, ...props }: Omit<MultiSelectProps, 'data'> & { isOnCall?: boolean }) {
-  return <MultiSelect searchable data={usePersonChoices(props.value, isOnCall)} {...props} />
+  const placeholder = usePlaceholder('people', 'People', props.placeholder)
+  return <MultiSelect searchable data={usePersonChoices(props.value, isOnCall)} {...props} placeholder={placeholder} />
 }
 
 export function ServiceSelect(props: Omit<SelectProps, 'data'>) {
-  return <Select searchable data={useServiceChoices()} {...props} />
+  const placeholder = usePlaceholder('services', 'Services', props.placeholder)
+  return <Select searchable data={useServiceChoices()} {...props} placeholder={placeholder} />
 }
 
 export function ServiceMultiSelect(props: Omit<MultiSelectProps, 'data'>) {
-  return <MultiSelect searchable data={useServiceChoices()} {...props} />
+  const placeholder = usePlaceholder('services', 'Services', props.placeholder)
+  return <MultiSelect searchable data={useServiceChoices()} {...props} placeholder={placeholder} />
 }

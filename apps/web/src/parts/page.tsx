@@ -28,13 +28,31 @@ export function Page({ title, lead, actions, children }: { title: ReactNode; lea
   )
 }
 
-/** A titled block. */
-export function Section({ title, actions, children, isFlush = false }: { title: string; actions?: ReactNode; children: ReactNode; isFlush?: boolean }) {
+/** A titled block. @param props.count how many it lists, where that is worth saying */
+export function Section({
+  title,
+  count = 0,
+  actions,
+  children,
+  isFlush = false,
+}: {
+  title: string
+  count?: number
+  actions?: ReactNode
+  children: ReactNode
+  isFlush?: boolean
+}) {
   return (
     <Paper component="section" aria-label={title}>
       <Group justify="space-between" px="md" py={10} style={{ borderBottom: '1px solid var(--line)' }}>
         <Title order={2} size="h3">
           {title}
+          {count > 1 ? (
+            <Text span inherit className="quiet numeric" fw={400}>
+              {' '}
+              {count.toLocaleString('en')}
+            </Text>
+          ) : null}
         </Title>
         {actions}
       </Group>
@@ -90,11 +108,22 @@ export function Loaded<T>({ query, rows = 4, children }: { query: UseQueryResult
   if (query.data !== undefined) return children(query.data)
   if (query.isError) return <ProblemNote error={query.error} onRetry={() => void query.refetch()} />
   return (
-    <Stack gap="sm" p="md" aria-busy="true" aria-label="Loading">
+    <Stack gap="sm" p="md" role="group" aria-busy="true" aria-label="Loading">
       {Array.from({ length: rows }, (_, row) => `row ${row}`).map(key => (
         <Skeleton key={key} height={22} radius="sm" />
       ))}
     </Stack>
+  )
+}
+
+/** A page about one record. Until that is loaded, and where it cannot be, it has this title, and a way out. */
+export function LoadedPage<T>(props: { title: string; wayOut: ReactNode; query: UseQueryResult<T, ProblemError>; children: (data: T) => ReactNode }) {
+  const { title, wayOut, query, children } = props
+  if (query.data !== undefined) return children(query.data)
+  return (
+    <Page title={title} lead={query.isError ? wayOut : null}>
+      <Loaded query={query}>{children}</Loaded>
+    </Page>
   )
 }
 

@@ -25,6 +25,7 @@ type ListName =
   | 'journal'
   | 'journalDeadLetters'
   | 'myPages'
+  | 'myTasks'
   | 'obligations'
   | 'messageLog'
   | 'pages'

@@ -6,6 +6,7 @@ import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
+import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 
 const kinds: Record<ErasureRequest['kind'], string> = { reporter: 'Reporter', note: 'Note', incident: 'Affected persons of an incident' }
@@ -69,12 +70,26 @@ function Request({ request }: { request: ErasureRequest }) {
           {target === null || kind !== 'reporter' ? '' : `: ${target}`}
         </Text>
         <Text size="sm">{reason}</Text>
+        {target !== null && kind !== 'reporter' ? (
+          <Text size="sm">
+            {kind === 'incident' ? (
+              <RouteLink to="/incidents/$id" params={{ id: target }}>
+                Show the incident
+              </RouteLink>
+            ) : (
+              <RouteLink to="/journal" search={{ subject: target }}>
+                Show the note in the audit log
+              </RouteLink>
+            )}
+          </Text>
+        ) : null}
         <Text size="sm" className="quiet" component="div">
           {requestedBy === null ? 'By schedule' : `Requested by ${requestedBy}`}, <Time at={requestedAt} />
           {state === 'done' && decidedAt ? (
             <>
               {' '}
-              · Erased{decidedBy === null ? '' : `, approved by ${decidedBy}`}, <Time at={decidedAt} />: records {records}, fields of the audit log {fields}
+              · Erased{decidedBy === null ? '' : `, approved by ${decidedBy}`}, <Time at={decidedAt} />: {records === 1 ? '1 record' : `${records} records`},{' '}
+              {fields === 1 ? '1 text' : `${fields} texts`} of the audit log
             </>
           ) : null}
           {state === 'withdrawn' ? ` · Withdrawn by ${decidedBy ?? 'somebody'}` : null}
@@ -82,7 +97,7 @@ function Request({ request }: { request: ErasureRequest }) {
         {state === 'requested' ? (
           <Group gap="xs" mt={6}>
             {isMine ? null : (
-              <Button size="xs" color="red" onClick={() => setIsOpen('approve')}>
+              <Button size="xs" color="red.9" onClick={() => setIsOpen('approve')}>
                 Approve…
               </Button>
             )}
@@ -103,12 +118,12 @@ function ApproveModal({ request, onClose }: { request: ErasureRequest; onClose: 
   return (
     <Modal opened onClose={onClose} title="Approve and erase">
       <Stack>
-        <Text>The data is erased at once and cannot be restored. Records: {request.records}.</Text>
+        <Text>The data of {request.records === 1 ? '1 record' : `${request.records} records`} is erased at once and cannot be restored.</Text>
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
-          <Button color="red" loading={approve.isPending} onClick={() => approve.mutate({ params: { id: request.id } })}>
+          <Button color="red.9" loading={approve.isPending} onClick={() => approve.mutate({ params: { id: request.id } })}>
             Erase
           </Button>
         </Group>

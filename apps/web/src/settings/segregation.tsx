@@ -13,7 +13,7 @@ const pairs = [
 ] as const
 const modeLabels: Record<(typeof segregationModes)[number], string> = {
   block: 'Blocked: takes two people',
-  review: 'Reviewed by somebody else before closing',
+  review: 'Somebody else reviews it',
   off: 'One person may do both',
 }
 

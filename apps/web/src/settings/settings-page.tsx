@@ -65,7 +65,7 @@ function Demo() {
           <Group>
             {isSure ? (
               <>
-                <Button color="red" loading={remove.isPending} onClick={() => remove.mutate({})}>
+                <Button color="red.9" loading={remove.isPending} onClick={() => remove.mutate({})}>
                   Remove demo data
                 </Button>
                 <Button variant="default" onClick={() => setIsSure(false)}>

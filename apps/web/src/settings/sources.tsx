@@ -80,30 +80,55 @@ export function Integrations() {
   )
 }
 
-/** What the names of severities of a tool mean, one a line: `ticket = low`. */
-function SeveritiesModal({ source, onClose }: { source: Integration; onClose: () => void }) {
+/**
+ * A field for what the names of severities of a tool mean, one a line: `ticket = low`.
+ * @returns with `read`, what it says; undefined where a line of it cannot be read, which the field then says
+ */
+function useSeverities(before: Integration['severities']) {
   const [text, setText] = useState(() =>
-    Object.entries(source.severities)
+    Object.entries(before)
       .map(([name, severity]) => `${name} = ${severity}`)
       .join('\n'),
   )
   const [wrong, setWrong] = useState<string>()
-  const save = useCommand('saveSeverities', { done: 'Saved.', onDone: onClose })
-  function submit() {
-    const lines = text.split('\n').filter(line => line.trim() !== '')
+  function read(): Integration['severities'] | undefined {
     const severities: Record<string, Severity> = {}
-    for (const line of lines) {
+    for (const line of text.split('\n').filter(each => each.trim() !== '')) {
       const [severity = '', ...name] = line
         .split('=')
         .map(part => part.trim())
         .toReversed()
       const named = name.toReversed().join('=')
       const known = severitiesKnown.find(one => one === severity)
-      if (named === '' || known === undefined) return setWrong(`“${line}” must be a name, = and one of ${severitiesKnown.join(', ')}`)
+      if (named === '' || known === undefined) {
+        setWrong(`“${line}” must be a name, = and one of ${severitiesKnown.join(', ')}`)
+        return undefined
+      }
       severities[named] = known
     }
     setWrong(undefined)
-    save.mutate({ params: { id: source.id }, body: { severities } })
+    return severities
+  }
+  const field = (
+    <Textarea
+      label="Names of severities"
+      description="One a line, such as “ticket = low”. Common names need none; a name that is not known counts as high, with a note."
+      autosize
+      minRows={2}
+      value={text}
+      error={wrong}
+      onChange={event => setText(event.currentTarget.value)}
+    />
+  )
+  return { field, read }
+}
+
+function SeveritiesModal({ source, onClose }: { source: Integration; onClose: () => void }) {
+  const { field, read } = useSeverities(source.severities)
+  const save = useCommand('saveSeverities', { done: 'Saved.', onDone: onClose })
+  function submit() {
+    const severities = read()
+    if (severities) save.mutate({ params: { id: source.id }, body: { severities } })
   }
   return (
     <Modal opened onClose={onClose} title={`Severities of ${source.name}`}>
@@ -115,15 +140,7 @@ function SeveritiesModal({ source, onClose }: { source: Integration; onClose: ()
         }}
       >
         <Stack>
-          <Textarea
-            label="Names of severities"
-            description="One a line, such as “ticket = low”. Common names need none; a name that is not known counts as high, with a note."
-            autosize
-            minRows={4}
-            value={text}
-            error={wrong}
-            onChange={event => setText(event.currentTarget.value)}
-          />
+          {field}
           <FormActions submit="Save" isBusy={save.isPending} onCancel={onClose} />
         </Stack>
       </form>
@@ -133,11 +150,12 @@ function SeveritiesModal({ source, onClose }: { source: Integration; onClose: ()
 
 function IntegrationModal({ onClose }: { onClose: () => void }) {
   const [made, setMade] = useState<{ url: string; key: string; kind: string }>()
+  const { field, read } = useSeverities({})
   const { form, submit, isBusy } = useRouteForm(
     'createIntegration',
     { kind: 'alertmanager', name: '', serviceId: '' },
     {
-      toBody: values => ({ ...values, serviceId: values.serviceId || null }),
+      toBody: values => ({ ...values, serviceId: values.serviceId || null, severities: read() }),
       onDone: (reply: { url: string; key: string; source: { kind: string } }) => setMade({ url: reply.url, key: reply.key, kind: reply.source.kind }),
     },
   )
@@ -157,7 +175,13 @@ function IntegrationModal({ onClose }: { onClose: () => void }) {
           </Group>
         </Stack>
       ) : (
-        <form onSubmit={submit} noValidate>
+        <form
+          noValidate
+          onSubmit={event => {
+            if (read() === undefined) event.preventDefault()
+            else submit(event)
+          }}
+        >
           <Stack>
             <FormProblem errors={form.errors} />
             <Select
@@ -174,6 +198,7 @@ function IntegrationModal({ onClose }: { onClose: () => void }) {
               clearButtonProps={{ 'aria-label': 'None' }}
               {...form.getInputProps('serviceId')}
             />
+            {field}
             <FormActions submit="Add" isBusy={isBusy} onCancel={onClose} />
           </Stack>
         </form>

@@ -76,6 +76,13 @@ function RunningClock() {
   const now = useNow(15_000)
   const first = obligations.data?.items[0]
   const others = (counters.data?.obligationsDue ?? 1) - 1
+  if (obligations.isError && obligations.data === undefined)
+    return (
+      <div className="clock-bar" data-timing="due-soon" role="status">
+        <IconClockHour4 size={16} aria-hidden />
+        <Text inherit>Notification deadlines could not be loaded.</Text>
+      </div>
+    )
   if (!first?.dueAt) return null
   const dueAt = lastTimeOf(first, first.dueAt)
   const isOverdue = Date.parse(dueAt) < now

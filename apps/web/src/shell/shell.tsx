@@ -30,6 +30,7 @@ import { useEffect } from 'react'
 import { useApi, useCommand, useLive } from '../api.ts'
 import { useHasSessionEnded, useMay, useMe } from '../session.ts'
 import { Banners } from './banners.tsx'
+import { useFocusReturn } from './focus-return.ts'
 import { HelpModal } from './help.tsx'
 
 const places = [
@@ -62,6 +63,7 @@ export function Shell() {
   const hasEnded = useHasSessionEnded()
   useLive(isInside && !hasEnded)
   useShortcuts(help.toggle)
+  useFocusReturn()
   // Reaching a page closes the menu that led there.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the path is what it follows.
   useEffect(() => menu.close(), [location.pathname])
@@ -70,7 +72,7 @@ export function Shell() {
   if (!isInside) return <ToSignIn />
   return (
     <AppShell
-      navbar={{ width: 256, breakpoint: 'sm', collapsed: { mobile: !isMenuOpen } }}
+      navbar={{ width: 268, breakpoint: 'sm', collapsed: { mobile: !isMenuOpen } }}
       header={{ height: 52 }}
       padding={{ base: 'md', sm: 'xl' }}
       layout="alt"
