@@ -141,9 +141,9 @@ test('notices and decisions: a save under which somebody else has saved is refus
   const proposal = deciding.page.getByRole('dialog')
   await deciding.page.getByRole('button', { name: 'Defer or waive' }).click()
   await proposal.getByRole('textbox', { name: 'Reason' }).fill('The police asked.')
-  await proposal.getByLabel('Review on (UTC)').fill('2030-01-01')
+  await proposal.getByLabel('Review on (UTC)').fill('2027-06-01')
   const { id, version } = await obligation()
-  const theirs = { kind: 'waive', reasonCategory: 'other', reason: 'Encrypted.', reviewOn: '2030-02-02' } as const
+  const theirs = { kind: 'waive', reasonCategory: 'other', reason: 'Encrypted.', reviewOn: '2027-07-02' } as const
   await administrator.call('proposeDecision', { params: { id }, body: { ...theirs, version } })
   await saveInVain(proposal, 'Propose')
   expect(await proposal.getByRole('textbox', { name: 'Reason' }).inputValue()).toBe('The police asked.')
@@ -223,7 +223,7 @@ test('who may not do it sees no button for it: an observer, and everybody once t
   const text = { nature: 'A key was stolen.', userImpact: 'Unknown', mitigation: 'Revoked.', isInvestigationComplete: true }
   await primary.call('draftNotice', { params: { id }, body: text })
   const propose = async () => {
-    const decision = { kind: 'defer', reasonCategory: 'asked-by-authority', reason: 'The police asked.', reviewOn: '2030-01-01' } as const
+    const decision = { kind: 'defer', reasonCategory: 'asked-by-authority', reason: 'The police asked.', reviewOn: '2027-06-01' } as const
     await lead.call('proposeDecision', { params: { id }, body: { ...decision, version: (await obligation()).version } })
   }
   await propose()
@@ -237,10 +237,10 @@ test('who may not do it sees no button for it: an observer, and everybody once t
   }
   expect(await cards(observer)).toEqual([])
   // A responder who is not the executive sponsor may approve neither the decision nor the notice that is their own.
-  expect(await cards(primary)).toEqual(['Edit'])
+  expect(await cards(primary)).toEqual(['Edit', 'Discard…'])
   await administrator.call('changePerson', { params: { id: primary.id }, body: { isExecutive: true } })
   await administrator.call('assignRole', { params: { ...params, role: 'executive' }, body: { version: await version(), personId: primary.id } })
-  expect(await cards(primary)).toEqual(['Approve', 'Edit'])
+  expect(await cards(primary)).toEqual(['Approve', 'Reject…', 'Edit', 'Discard…'])
 
   // A decision is withdrawn only once that was confirmed.
   const { page, close } = await openPlace(world, browser, lead, `/incidents/${params.id}?tab=notices`, wide)
@@ -371,6 +371,7 @@ test('on phones, one proposes to stand down and another approves it; it is reope
   const other = await world.person('lead')
   await other.call('reviewException', { params: { ...params, exceptionId: exceptions[0]?.id ?? '' }, body: { reason: 'It was a drill.' } })
   await other.call('closeIncident', { params, body: { version, reason: 'A drill.' } })
+  await approver.page.getByText('This incident is closed and read-only').waitFor()
   await approver.page.getByRole('button', { name: 'Reopen' }).click()
   const reopening = approver.page.getByRole('dialog')
   await reopening.getByText('Its declaration was no error after all').waitFor()

@@ -346,10 +346,10 @@ describe('a follow-up action', () => {
     const { version } = await lead.call('incident', { params: { id: incident.id } })
     const classified = await lead.call('classifyIncident', { params: { id: incident.id }, body: { version, class: 'not-an-incident', reason: 'A test.' } })
     await lead.call('closeIncident', { params: { id: incident.id }, body: { version: classified.version, reason: 'A test.' } })
-    await expect(lead.call('addFollowUp', { params, body: input })).rejects.toThrow(/incident is closed/)
+    await expect(lead.call('addFollowUp', { params, body: input })).rejects.toThrow(/is closed and cannot be changed/)
     const findings = [{ kind: 'manual-error' as const, description: 'A test.' }]
     const body = { version: review.version, sequence: 'A test.', findings }
-    await expect(lead.call('saveReview', { params, body }), 'nor is its review saved').rejects.toThrow(/incident is closed/)
+    await expect(lead.call('saveReview', { params, body }), 'nor is its review saved').rejects.toThrow(/is closed and cannot be changed/)
     expect((await lead.call('followUps')).items).toEqual([first])
   })
 })
