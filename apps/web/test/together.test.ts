@@ -371,7 +371,7 @@ test('on phones, one proposes to stand down and another approves it; it is reope
   const other = await world.person('lead')
   await other.call('reviewException', { params: { ...params, exceptionId: exceptions[0]?.id ?? '' }, body: { reason: 'It was a drill.' } })
   await other.call('closeIncident', { params, body: { version, reason: 'A drill.' } })
-  await approver.page.getByText('This incident is closed and read-only').waitFor()
+  await approver.page.getByText('It is closed and read-only').waitFor()
   await approver.page.getByRole('button', { name: 'Reopen' }).click()
   const reopening = approver.page.getByRole('dialog')
   await reopening.getByText('Its declaration was no error after all').waitFor()
