@@ -210,9 +210,10 @@ test('killed fifty times in the walk: what was acknowledged is there, every page
     const ledger: { title: string; incidentId: string; alertId: string }[] = []
     const tormenting = torment(victim)
     for (let n = 1; victim.killed < kills; n += 1) {
-      // What Ben does is a person's to do: no key approves anything. Each walk takes a day, and a session a week.
+      // What Ben does, and Ada in person, is a person's to do: no key approves anything, nor closes what was declared. Each walk takes a day, and a session a week.
       const asBen = await ask(() => signIn(victim, 'ben@tocsin.test', ben.secret))
-      ledger.push(await walk(victim, mail, asAda, asBen, customer.id, `Attack ${n}`))
+      const inPerson = await ask(() => signIn(victim, 'ada@tocsin.test', ada.secret))
+      ledger.push(await walk(victim, mail, asAda, asBen, inPerson, customer.id, `Attack ${n}`))
     }
     await tormenting
 
@@ -266,6 +267,7 @@ async function walk(
   mail: MailServer,
   ada: Call,
   ben: Call,
+  inPerson: Call,
   customerId: string,
   title: string,
 ): Promise<{ title: string; incidentId: string; alertId: string }> {
@@ -384,7 +386,7 @@ async function walk(
   )
   await victim.advance(day)
   await insist(
-    async () => done(ada('closeIncident', { params, body: { version: (await read()).version, reason: 'Over.' } })),
+    async () => done(inPerson('closeIncident', { params, body: { version: (await read()).version, reason: 'Over.' } })),
     is(incident => incident.status === 'closed'),
   )
   return { title, incidentId: opened, alertId }

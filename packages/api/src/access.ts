@@ -358,6 +358,7 @@ export const accessRoutes = {
     path: '/api/v1/api-keys',
     summary: 'List API keys, without their secrets',
     access: atLeast('administrator'),
+    query: UpdatedQuery,
     reply: z.array(ApiKey),
   }),
   createApiKey: route({

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Day, Id, IdParams, Line, Reference, Version } from './common.ts'
+import { Day, Id, IdParams, Line, Reference, UpdatedQuery, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 import { TimeZone, weekdays } from './schedules.ts'
 
@@ -57,6 +57,7 @@ export const calendarRoutes = {
     path: '/api/v1/calendars',
     summary: 'List the calendars that contracts in days are counted by',
     access: atLeast('responder', 'catalog:read'),
+    query: UpdatedQuery,
     reply: z.array(Calendar),
   }),
   saveCalendar: route({

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Instant, isVisible, Line, PageQuery, pageOf, type Severity, Text, UpdatedQuery, Version } from './common.ts'
+import { At, ChangingQuery, Id, IdParams, Instant, isVisible, Line, PageQuery, pageOf, type Severity, Text, UpdatedQuery, Version } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 export const ruleLevels = ['informational', 'low', 'medium', 'high', 'critical'] as const
@@ -136,7 +136,7 @@ export const detectionRoutes = {
     path: '/api/v1/detection/rules',
     summary: 'List detection rules, correlations and filters',
     access: atLeast('observer', 'detection:read'),
-    query: PageQuery.extend({
+    query: ChangingQuery.extend({
       search: z.string().trim().max(200).default('').describe('Search in title, tags and ID'),
       view: z.enum(['all', 'enabled', 'disabled', 'matching']).default('all'),
     }),

@@ -28,7 +28,9 @@ export const CustomerInput = z.object({
   name: Line(120),
   region: Line(60),
   terms: z.string().trim().max(4_000).default('').describe('Contract terms for security notifications, as free text'),
-  noticeTerm: NoticeTermInput.default({ start: 'declared', amount: 72, unit: 'hours', calendarId: null }).describe('When the contract wants a first notice'),
+  noticeTerm: NoticeTermInput.optional().describe(
+    'When the contract wants a first notice; by default 72 hours from the declaration, and as it was where a customer is updated',
+  ),
   contacts: z
     .array(
       z.object({

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Email, Id, IdParams, PageQuery, pageOf, Text, Version } from './common.ts'
+import { At, ChangingQuery, Email, Id, IdParams, pageOf, Text, Version } from './common.ts'
 import { Incident } from './incidents.ts'
 import { atLeast, route } from './route.ts'
 
@@ -47,7 +47,7 @@ export const erasureRoutes = {
     path: '/api/v1/erasures',
     summary: 'List requests to erase personal data, newest first',
     access: atLeast('administrator'),
-    query: PageQuery,
+    query: ChangingQuery,
     reply: pageOf(ErasureRequest),
   }),
   requestErasure: route({

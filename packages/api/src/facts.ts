@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, Id, IdParams, Instant, Line, Reference, Text } from './common.ts'
+import { At, Id, IdParams, Instant, Line, Reference, Text, UpdatedQuery } from './common.ts'
 import { atLeast, route } from './route.ts'
 
 /** The key dates of an incident. */
@@ -45,6 +45,7 @@ export const factRoutes = {
     summary: 'List the key dates of an incident with all their versions, newest first; access to a restricted incident is kept in the audit log',
     access: atLeast('observer', 'incidents:read'),
     params: IdParams,
+    query: UpdatedQuery,
     reply: Facts,
     isReadRecorded: true,
   }),

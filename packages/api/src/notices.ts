@@ -7,7 +7,7 @@ import { atLeast, route } from './route.ts'
 /** What is owed: the first notice to a customer, an update that a notice promised, or the answer to which customers are affected. */
 export const obligationKinds = ['initial', 'update', 'scope'] as const
 export const obligationStates = ['pending', 'due', 'deferred', 'waived', 'notified', 'ended'] as const
-export const reasonCategories = ['data-unintelligible', 'would-tip-off-attacker', 'would-harm-others', 'asked-by-authority', 'other'] as const
+export const reasonCategories = ['not-affected', 'data-unintelligible', 'would-tip-off-attacker', 'would-harm-others', 'asked-by-authority', 'other'] as const
 
 export const Notice = z
   .object({

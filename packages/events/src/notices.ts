@@ -21,7 +21,7 @@ const Delivery = z.strictObject({
 
 const ObligationKind = z.enum(['initial', 'update', 'scope'])
 const DecisionKind = z.enum(['defer', 'waive'])
-const ReasonCategory = z.enum(['data-unintelligible', 'would-tip-off-attacker', 'would-harm-others', 'asked-by-authority', 'other'])
+const ReasonCategory = z.enum(['not-affected', 'data-unintelligible', 'would-tip-off-attacker', 'would-harm-others', 'asked-by-authority', 'other'])
 const Decision = z.strictObject({ customer: z.string(), kind: DecisionKind, reasonCategory: ReasonCategory, reason: z.string(), reviewOn: Day })
 const decided = { defer: 'deferral', waive: 'waiver' } as const
 /** What a decision is about. Without a customer it is that nobody needs to be notified. */

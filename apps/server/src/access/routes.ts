@@ -1,4 +1,5 @@
 import { accessRoutes as routes, sessionCookie } from '@tocsin/api'
+import { onlyChanged } from '../journal/index.ts'
 import type { Connection } from '../kernel/http.ts'
 import { AppProblem, invalid } from '../kernel/problems.ts'
 import {
@@ -100,7 +101,7 @@ export function accessBindings(context: AppContext): Bindings {
       startSession(tx, context, connection, await acceptInvitation(tx, secrets, body), 'password'),
     ),
     command(routes.changePerson, (tx, { caller, params, body }) => changePerson(tx, context, caller, params.id, body)),
-    query(routes.apiKeys, reader => listApiKeys(reader)),
+    query(routes.apiKeys, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listApiKeys(reader), updatedSince)),
     command(routes.createApiKey, (tx, { caller, body }) => createApiKey(tx, caller, body)),
     command(routes.revokeApiKey, (tx, { caller, params }) => revokeApiKey(tx, caller, params.id)),
   ]

@@ -3,11 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import type { DetectionRule, DetectionRuleDetail, DetectionRuleVersion } from '@tocsin/api'
 import { digest } from '@tocsin/merkle'
 import type { Placeholders, RuleFile } from '@tocsin/sigma'
-import { and, asc, desc, eq, gt, ilike, inArray, isNotNull, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, gte, ilike, inArray, isNotNull, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext, Caller, Viewer } from '../access/index.ts'
 import { alerts } from '../alerts/index.ts'
-import { type Actor, record, system } from '../journal/index.ts'
+import { type Actor, changedSince, record, system } from '../journal/index.ts'
+import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -358,12 +359,13 @@ const rulesCursor = listCursor('detection-rules', z.tuple([z.string(), z.uuid()]
 
 interface ListQuery {
   readonly limit: number
+  readonly updatedSince?: Instant | undefined
   readonly cursor?: string | undefined
   readonly search: string
   readonly view: 'all' | 'enabled' | 'disabled' | 'matching'
 }
 
-function conditionOf({ search, view, cursor }: ListQuery): SQL | undefined {
+function conditionOf({ search, view, cursor, updatedSince }: ListQuery): SQL | undefined {
   const pattern = `%${search.replaceAll(/[\\%_]/g, '\\$&')}%`
   const after = rulesCursor.read(cursor)
   return and(
@@ -372,6 +374,8 @@ function conditionOf({ search, view, cursor }: ListQuery): SQL | undefined {
       : or(ilike(detectionRules.title, pattern), ilike(detectionRules.ruleId, pattern), sql`${detectionRules.tags}::text ilike ${pattern}`),
     view === 'enabled' ? eq(detectionRules.isEnabled, true) : view === 'disabled' ? eq(detectionRules.isEnabled, false) : undefined,
     view === 'matching' ? isNotNull(detectionRules.lastMatchAt) : undefined,
+    // Rules of a set are imported with one entry for all, so that their rows say when.
+    updatedSince === undefined ? undefined : or(gte(detectionRules.changedAt, updatedSince), changedSince(detectionRules.id, updatedSince)),
     after && sql`(${detectionRules.title}, ${detectionRules.id}) > (${after[0]}, ${after[1]}::uuid)`,
   )
 }

@@ -28,6 +28,12 @@ describe('a customer', () => {
     await expect(lead.call('saveCustomer', { body: { ...input, id, version, noticeTerm: { amount: 72 } } })).rejects.toMatchObject(refusal('conflict'))
     await expect(lead.call('saveCustomer', { body: { ...input, id, noticeTerm: { amount: 72 } } })).rejects.toMatchObject(refusal('invalid', 'version'))
     expect(await lead.call('customers')).toEqual([theirs])
+    // Whoever corrects a contact and says nothing of the contract changes no deadline.
+    const { noticeTerm: _, ...contact } = input
+    expect(await lead.call('saveCustomer', { body: { ...contact, id, version: version + 1, region: 'US' } })).toMatchObject({
+      region: 'US',
+      noticeTerm: { amount: 24 },
+    })
   })
 
   test('one of many who save at the very same moment wins', async ({ world }) => {

@@ -44,6 +44,8 @@ const termsOf = ({ name, region, terms, noticeTerm: { calendar, ...term }, conta
 const isSame = (a: ReturnType<typeof termsOf>, b: ReturnType<typeof termsOf>) =>
   isDeepStrictEqual({ ...a, serviceIds: a.serviceIds.toSorted() }, { ...b, serviceIds: b.serviceIds.toSorted() })
 
+const defaultTerm = { start: 'declared', amount: 72, unit: 'hours', calendarId: null } as const
+
 /** @throws AppProblem invalid where there is no such calendar */
 async function assertCalendar(reader: Reader, id: string | null): Promise<void> {
   if (id === null) return
@@ -59,14 +61,16 @@ export async function saveCustomer(tx: Tx, caller: Caller, input: Input, isDemo 
   const serviceIds = [...new Set(input.serviceIds)]
   const known = serviceIds.length === 0 ? [] : await tx.db.select({ id: services.id }).from(services).where(inArray(services.id, serviceIds))
   if (known.length !== serviceIds.length) throw invalid('serviceIds', 'must be services in the catalog')
-  const { name, region, terms, noticeTerm, contacts } = input
+  const [before] = input.id === undefined ? [] : await listCustomers(tx, [id])
+  const { name, region, terms, contacts } = input
+  // Whoever corrects a contact and says nothing of the contract does not change its deadlines.
+  const noticeTerm = input.noticeTerm ?? (before === undefined ? defaultTerm : termsOf(before).noticeTerm)
   await assertCalendar(tx, noticeTerm.calendarId)
   const data = { name, region, terms, noticeTerm, contacts, serviceIds }
   const values = {
     ...{ name, region, terms, contacts },
     ...{ noticeStart: noticeTerm.start, noticeAmount: noticeTerm.amount, noticeUnit: noticeTerm.unit, calendarId: noticeTerm.calendarId },
   }
-  const [before] = input.id === undefined ? [] : await listCustomers(tx, [id])
   if (input.id === undefined) {
     await tx.db.insert(customers).values({ ...values, id, isDemo })
     if (isDemo) await markRecords(tx, [id], { isDemo })

@@ -20,7 +20,7 @@ export function openDirectory(context: AppContext): Bindings {
     command(routes.saveService, (tx, { caller, body }) => saveService(tx, caller, body)),
     query(routes.customers, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listCustomers(reader), updatedSince)),
     command(routes.saveCustomer, (tx, { caller, body }) => saveCustomer(tx, caller, body)),
-    query(calendarRoutes.calendars, reader => listCalendars(reader)),
+    query(calendarRoutes.calendars, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listCalendars(reader), updatedSince)),
     command(calendarRoutes.saveCalendar, (tx, { caller, body }) => saveCalendar(tx, caller, body)),
     command(calendarRoutes.removeCalendar, (tx, { caller, params }) => removeCalendar(tx, caller, params.id)),
   ]

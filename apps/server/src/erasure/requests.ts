@@ -3,7 +3,8 @@ import { and, desc, eq, lt, or, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, assertPerson, type Caller, people } from '../access/index.ts'
-import { record } from '../journal/index.ts'
+import { changedSince, record } from '../journal/index.ts'
+import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -34,10 +35,17 @@ const view = ({ row, ...names }: Awaited<ReturnType<typeof read>>[number], { per
 }
 
 /** Requests, newest first, without those about an incident that the caller may not see. */
-export async function listErasures(reader: Reader, context: AppContext, caller: Caller, query: { limit: number; cursor?: string | undefined }) {
+export async function listErasures(
+  reader: Reader,
+  context: AppContext,
+  caller: Caller,
+  query: { limit: number; cursor?: string | undefined; updatedSince?: Instant | undefined },
+) {
   const [at, id] = cursor.read(query.cursor) ?? []
   const before = at === undefined || id === undefined ? undefined : or(lt(erasures.requestedAt, at), and(eq(erasures.requestedAt, at), lt(erasures.id, id)))
-  const found = await read(reader, and(before, context.visibility.condition(caller, erasures.withinId))).limit(query.limit + 1)
+  const found = await read(reader, and(before, changedSince(erasures.id, query.updatedSince), context.visibility.condition(caller, erasures.withinId))).limit(
+    query.limit + 1,
+  )
   const { items, next } = cursor.page(found, query.limit, ({ row }) => [row.requestedAt, row.id])
   return { items: items.map(item => view(item, caller)), next }
 }

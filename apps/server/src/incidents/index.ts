@@ -3,6 +3,7 @@ import { and, eq, or, sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
 import { services, teams } from '../directory/index.ts'
+import { onlyChanged } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { topicOf } from '../paging/index.ts'
 import { setAffectedCustomers } from './affected-customers.ts'
@@ -221,8 +222,8 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.addNote, (tx, { caller, params, body }) => after(tx, caller, params.id, addNote(tx, context, caller, params.id, body.markdown))),
     command(routes.changeNote, (tx, { caller, params, body }) => after(tx, caller, params.id, changeNote(tx, context, caller, params.id, params.noteId, body))),
     query(routes.myTasks, (reader, { caller, query }) => listMyTasks(reader, context, caller, caller.personId, query)),
-    command(factRoutes.incidentFacts, async (tx, { caller, params }) => {
-      const facts = await readFacts(tx, context, caller, params.id)
+    command(factRoutes.incidentFacts, async (tx, { caller, params, query }) => {
+      const facts = await onlyChanged(tx, await readFacts(tx, context, caller, params.id), query.updatedSince)
       await recordRestrictedRead(tx, context, caller, params.id)
       return facts
     }),

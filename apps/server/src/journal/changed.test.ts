@@ -35,10 +35,15 @@ test('lists of records give those that have changed since a time, and no others'
     await primary.call(name, { query: { updatedSince: query.updatedSince } })
     await expect(primary.call(name, { query: { updatedSince: 'yesterday' } })).rejects.toMatchObject(refusal('invalid', 'updatedSince'))
   }
+  const administrator = await world.person('administrator')
+  const rules = (await administrator.call('detectionRules')).items
+  expect(rules.length).toBeGreaterThan(0)
+  expect((await administrator.call('detectionRules', { query: { updatedSince: query.updatedSince } })).items).toEqual([])
+  expect((await administrator.call('erasures', { query: { updatedSince: query.updatedSince } })).items).toEqual([])
 })
 
 test('so do lists that are whole: every one of those that have the parameter', async ({ world }) => {
-  const { team, primary } = await world.team({ tiers: 1 })
+  const { team } = await world.team({ tiers: 1 })
   const lead = await world.person('lead')
   const [old, changed] = [await world.service('billing', team), await world.service('search', team)]
   world.jump({ hours: 1 })
@@ -49,15 +54,21 @@ test('so do lists that are whole: every one of those that have the parameter', a
   })
   expect((await lead.call('services', { query })).map(service => service.name)).toEqual(['find'])
   expect((await lead.call('services')).map(service => service.id).sort()).toEqual([old.id, id].sort())
+  const administrator = await world.person('administrator')
+  const incident = await lead.call('openIncident', { body: { title: 'Odd', reason: 'Seen.' } })
   const whole = Object.entries(routes).flatMap(([name, { query: schema, reply }]) =>
     reply instanceof z.ZodArray && schema instanceof z.ZodObject && 'updatedSince' in schema.shape ? [name] : [],
   )
   expect(whole).toEqual(
-    expect.arrayContaining(['teams', 'services', 'customers', 'policies', 'timeOff', 'silences', 'heartbeats', 'integrations', 'logSources']),
+    expect.arrayContaining([
+      ...['teams', 'services', 'customers', 'calendars', 'policies', 'timeOff', 'silences', 'heartbeats', 'integrations', 'logSources'],
+      ...['apiKeys', 'incidentFacts'],
+    ]),
   )
   for (const name of whole) {
     const { path } = routes[name as keyof typeof routes]
-    const get = async (since: string) => fetch(`${world.origin}${path}?updatedSince=${since}`, { headers: { cookie: primary.cookie } })
+    const get = async (since: string) =>
+      fetch(`${world.origin}${path.replace('{id}', incident.id)}?updatedSince=${since}`, { headers: { cookie: administrator.cookie } })
     const reply = await get(query.updatedSince)
     expect([name, reply.status, name === 'services' ? 1 : 0]).toEqual([name, 200, ((await reply.json()) as unknown[]).length])
     expect((await get('yesterday')).status, name).toBe(400)

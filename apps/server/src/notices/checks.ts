@@ -167,7 +167,11 @@ async function describe(reader: Reader, incident: IncidentRow): Promise<{ title:
   })
   return {
     title: `Incident ${incident.number}: ${what} (${until})`,
-    summary: [...lines, ...(count > named.length ? [`And ${count - named.length} more.`] : [])].join('\n'),
+    summary: [
+      ...lines,
+      ...(count > named.length ? [`And ${count - named.length} more.`] : []),
+      ...(overdue > 0 && incident.executiveId === null ? ['No executive sponsor is assigned, so nobody else is paged about this. Assign one.'] : []),
+    ].join('\n'),
     isOverdue: overdue > 0,
   }
 }

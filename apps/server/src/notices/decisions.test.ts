@@ -78,13 +78,17 @@ describe('a decision to defer or waive', () => {
     const params = { id: before.id }
     await expect(propose(lead, { ...deferral, reviewOn: '2026-11-22' }), 'yesterday').rejects.toMatchObject(refusal('invalid', 'reviewOn'))
     await expect(propose(lead, { ...deferral, reviewOn: '9999-12-31' }), 'never').rejects.toThrow(/reviewOn: must be within 366 days/)
+    await expect(propose(lead, { ...deferral, reasonCategory: 'not-affected' }), 'who is not affected needs none later').rejects.toThrow(
+      /reasonCategory: .*Waive it/,
+    )
     const other = { ...deferral, version: before.version + 1 }
     await expect(lead.call('proposeDecision', { params, body: other }), 'of another version').rejects.toMatchObject(refusal('conflict'))
     await expect(lead.call('withdrawDecision', { params }), 'none is there').rejects.toMatchObject(refusal('conflict'))
     await expect(approve(approver), 'none is there').rejects.toThrow(/no proposed deferral or waiver/)
     expect(await obligation()).toEqual(before)
 
-    const today = { ...waiver, reviewOn: '2026-11-23' }
+    // M5 found no category for a customer who was listed by mistake.
+    const today = { ...waiver, reasonCategory: 'not-affected', reviewOn: '2026-11-23' } as const
     const decision = { ...today, proposedBy: { id: lead.id, name: lead.name }, approvedBy: null }
     expect(await propose(lead, today)).toEqual({ ...before, version: before.version + 1, decision })
     await expect(approve(approver)).rejects.toThrow(/not declared yet/)

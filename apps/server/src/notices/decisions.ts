@@ -35,6 +35,8 @@ export async function proposeDecision(tx: Tx, context: AppContext, caller: Calle
   if (obligation.version !== input.version) throw changedMeanwhile()
   await assertNotJoined(tx, obligation, nameOf(customer))
   await assertUnanswered(tx, obligation, nameOf(customer))
+  if (input.reasonCategory === 'not-affected' && input.kind === 'defer')
+    throw invalid('reasonCategory', 'must be another one to defer a notice: who is not affected needs none. Waive it instead')
   if (morningOf(input.reviewOn) <= tx.now) throw invalid('reviewOn', 'must be a later day: the decision is reviewed at 09:00 UTC of it')
   if (morningOf(input.reviewOn) > addDays(tx.now, maxReviewDays))
     throw invalid('reviewOn', `must be within ${maxReviewDays} days: until then nobody is reminded. Propose it again on that day if it still holds`)

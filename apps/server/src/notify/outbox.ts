@@ -82,7 +82,12 @@ export class Outbox implements Messenger {
     this.#visibility = visibility
     this.#alarms = alarms
     const registers = [metrics.registry]
-    this.#counted = new Counter({ name: 'tocsin_messages_total', help: 'Messages by channel and state', labelNames: ['channel', 'state'], registers })
+    this.#counted = new Counter({
+      name: 'tocsin_messages_total',
+      help: 'Messages by channel and state, without those of exercises',
+      labelNames: ['channel', 'state'],
+      registers,
+    })
     this.#delay = new Histogram({
       name: 'tocsin_message_delay_seconds',
       help: 'Time from creating a message until its channel accepted it',
@@ -396,7 +401,7 @@ export class Outbox implements Messenger {
       .update(messages)
       .set({ state: state === 'relayed' ? 'sent' : state, report: storable(text, 500), reportedAt: tx.now, ...(isTrouble ? { troubledAt: tx.now } : {}) })
       .where(eq(messages.id, messageId))
-    this.#counted.inc({ channel, state })
+    if (!message.isExercise) this.#counted.inc({ channel, state })
     const delivery = { messageId, channel, purpose, purposeId, address }
     if (isTrouble) await this.#reportTrouble(tx, [{ ...delivery, error: text }])
     await this.#listeners.get(purpose)?.(tx, [{ ...delivery, state, receipt: text }])
@@ -411,6 +416,7 @@ export class Outbox implements Messenger {
       purposeId: string
       address: string
       createdAt: string
+      isExercise: boolean
       troubledAt: string | null
       state: 'sent' | 'failed'
       text: string
@@ -424,15 +430,16 @@ export class Outbox implements Messenger {
         last_error = case when fresh.state = 'sent' then null else fresh.text end
       from (select fresh.*, old.troubled_at from (values ${sql.join(rows, sql`, `)}) as fresh (id, state, text) join messages as old using (id)) as fresh
       where messages.id = fresh.id and (messages.state = 'queued' or (messages.state = 'cancelled' and fresh.state = 'sent'))
-      returning messages.id, fresh.troubled_at as "troubledAt", channel, purpose, purpose_id as "purposeId", address, messages.created_at as "createdAt", fresh.state, fresh.text`)
-    for (const { channel, state, createdAt } of settled.rows) {
+      returning messages.id, fresh.troubled_at as "troubledAt", channel, purpose, purpose_id as "purposeId", address, messages.created_at as "createdAt", messages.is_exercise as "isExercise", fresh.state, fresh.text`)
+    for (const { channel, state, createdAt, isExercise } of settled.rows) {
+      if (isExercise) continue
       this.#counted.inc({ channel, state })
       if (state === 'sent') this.#delay.observe(Math.max(0, (Date.parse(tx.now) - Date.parse(createdAt)) / 1_000))
     }
     // Permanently rejected: fails over, unless it already has.
     await this.#reportTrouble(
       tx,
-      settled.rows.flatMap(({ id, state, text, troubledAt, ...one }) =>
+      settled.rows.flatMap(({ id, state, text, troubledAt, isExercise: _, ...one }) =>
         state === 'failed' && troubledAt === null ? [{ ...one, messageId: id, error: text }] : [],
       ),
     )

@@ -1,6 +1,6 @@
 import { type RouteInput, type schedulingRoutes, teamOnCallDefaults } from '@tocsin/api'
 import { fairness, isWithin, night } from '@tocsin/oncall'
-import { and, eq, gte, lt } from 'drizzle-orm'
+import { and, eq, gte, lt, ne } from 'drizzle-orm'
 import type { Reader } from '../kernel/database.ts'
 import { invalid } from '../kernel/problems.ts'
 import { assertPeriod, maxFairnessDays, readSnapshot, referenceIn } from '../scheduling/index.ts'
@@ -35,7 +35,16 @@ export async function readFairness(reader: Reader, teamId: string, { from, until
     .selectDistinct({ pageId: pageNotifications.pageId, personId: pageNotifications.personId, at: pageNotifications.at })
     .from(pageNotifications)
     .innerJoin(pages, eq(pages.id, pageNotifications.pageId))
-    .where(and(eq(pages.teamId, teamId), gte(pageNotifications.at, from), lt(pageNotifications.at, until)))
+    // An exercise is no load of the real world, nor is a drill.
+    .where(
+      and(
+        eq(pages.teamId, teamId),
+        eq(pages.isExercise, false),
+        ne(pages.subjectKind, 'drill'),
+        gte(pageNotifications.at, from),
+        lt(pageNotifications.at, until),
+      ),
+    )
   const nights = { timeZone: settings.timeZone, hours: [night] }
   const round = (hours: number) => Math.round(hours * 10) / 10
   return [...new Set([...totals.keys(), ...paged.flatMap(one => one.personId ?? [])])]

@@ -303,6 +303,12 @@ test('fairness counts hours, nights, weekends, holidays and pages of each person
   await world.advance({ hours: 16 })
   await world.alert({ service: 'billing' })
   members[0]?.expectPage(/billing/)
+  // Exercises page people, and are no load of the real world.
+  const sent = async () => /tocsin_messages_total\{channel="email",state="sent"\} \d+/.exec(await (await world.client().raw('metrics')).text())?.[0]
+  const before = await sent()
+  await world.alert({ service: 'billing', title: 'Drill', isExercise: true })
+  members[0]?.expectPage(/Drill/)
+  expect([before, await sent()]).toEqual([expect.stringMatching(/ [1-9]/), before])
   const shares = await lead.call('fairness', {
     params: { id: team.id },
     query: { from: '2026-11-23T08:00:00Z', until: '2026-11-25T08:00:00Z', holidays: '2026-11-24' },

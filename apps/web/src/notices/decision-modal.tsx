@@ -6,6 +6,7 @@ import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
 
 export const reasonCategoryLabels: Record<(typeof reasonCategories)[number], string> = {
+  'not-affected': 'Not affected: listed by mistake',
   'data-unintelligible': 'Data unintelligible to the recipient (encrypted)',
   'would-tip-off-attacker': 'Notice would tip off the attacker',
   'would-harm-others': 'Notice would harm others',
