@@ -28,6 +28,8 @@ export const AlertInput = z
   .meta({ id: 'AlertInput' })
 export type AlertInput = z.output<typeof AlertInput>
 
+/** One bound wherever the alerts of an incident are named. */
+export const AlertIds = z.array(Id).max(500).default([])
 export const alertStatuses = ['open', 'acknowledged', 'escalated', 'dismissed', 'resolved'] as const
 export const dispositions = ['true-positive', 'false-positive', 'benign-true-positive', 'not-security', 'duplicate'] as const
 
