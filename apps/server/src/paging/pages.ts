@@ -138,6 +138,11 @@ export async function resolvePagesAbout(tx: Tx, context: AppContext, actor: Acto
   )
 }
 
+/** Resolves every page about each of these subjects: in as many statements for many as for one. */
+export async function resolvePagesOf(tx: Tx, context: AppContext, actor: Actor, subjectIds: readonly string[]): Promise<void> {
+  await resolvePages(tx, context, actor, inArray(pages.subjectId, [...subjectIds]))
+}
+
 /** Resolves the open pages that match. */
 export async function resolvePages(tx: Tx, context: AppContext, actor: Actor, fits: SQL | undefined): Promise<void> {
   const ended = await tx.db
