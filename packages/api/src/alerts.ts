@@ -112,11 +112,13 @@ export const alertRoutes = {
   alertOccurrences: route({
     method: 'GET',
     path: '/api/v1/alerts/{id}/occurrences',
-    summary: 'List what an alert said each time it was received, newest first: its latest 50 occurrences',
+    summary:
+      'List what an alert said each time it was received, newest first: its latest 50 occurrences; access to a restricted incident is kept in the audit log',
     access: atLeast('observer', 'alerts:read'),
     params: IdParams,
     query: PageQuery,
     reply: pageOf(AlertOccurrence),
+    isReadRecorded: true,
   }),
   acknowledgeAlert: route({
     method: 'POST',
