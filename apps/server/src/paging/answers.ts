@@ -53,10 +53,10 @@ export async function answerPages(tx: Tx, context: AppContext, responder: Respon
   }
   const minutes = SnoozeMinutes.safeParse(answer.minutes)
   if (!minutes.success) throw refused('The snooze', 'minutes', minutes.error.issues[0]?.message ?? 'must be a number of minutes')
-  for (const page of open) {
+  await eachPage(open, async page => {
     await acknowledgePage(tx, context, responder.actor, responder.personId, page.id)
     await snoozePage(tx, responder, page.id, answer.minutes)
-  }
+  })
   return `Snoozed for ${answer.minutes} minutes: ${what}`
 }
 
