@@ -7,11 +7,21 @@ export const criteria: SeverityCriteria = {
   ...({ region: 'one', data: 'confidential', recoverability: 'regular' } as const),
 }
 
-/** Assesses, classifies and declares an incident. */
-export async function declare({ call }: Person, id: string, { class: kind = 'customer-reportable' }: { readonly class?: IncidentClass } = {}): Promise<void> {
+const versionOf = async ({ call }: Person, id: string) => (await call('incident', { params: { id } })).version
+
+/** Assesses and classifies an incident, so that it can be declared. */
+export async function assess(person: Person, id: string, kind: IncidentClass = 'customer-reportable'): Promise<void> {
   const params = { id }
-  const version = async () => (await call('incident', { params })).version
-  await call('assessSeverity', { params, body: { version: await version(), criteria } })
-  await call('classifyIncident', { params, body: { version: await version(), class: kind, reason: 'It was seen.' } })
-  await call('declareIncident', { params, body: { version: await version(), reason: 'It is confirmed.' } })
+  await person.call('assessSeverity', { params, body: { version: await versionOf(person, id), criteria } })
+  await person.call('classifyIncident', { params, body: { version: await versionOf(person, id), class: kind, reason: 'It was seen.' } })
+}
+
+/** Assesses, classifies and declares an incident. @param by who declares it, where that is somebody else */
+export async function declare(
+  person: Person,
+  id: string,
+  { class: kind, by = person }: { readonly class?: IncidentClass; readonly by?: Person } = {},
+): Promise<void> {
+  await assess(person, id, kind)
+  await by.call('declareIncident', { params: { id }, body: { version: await versionOf(by, id), reason: 'It is confirmed.' } })
 }

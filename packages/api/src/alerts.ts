@@ -28,6 +28,8 @@ export const AlertInput = z
   .meta({ id: 'AlertInput' })
 export type AlertInput = z.output<typeof AlertInput>
 
+/** One bound wherever the alerts of an incident are named. */
+export const AlertIds = z.array(Id).max(500).default([])
 export const alertStatuses = ['open', 'acknowledged', 'escalated', 'dismissed', 'resolved'] as const
 export const dispositions = ['true-positive', 'false-positive', 'benign-true-positive', 'not-security', 'duplicate'] as const
 
@@ -110,11 +112,13 @@ export const alertRoutes = {
   alertOccurrences: route({
     method: 'GET',
     path: '/api/v1/alerts/{id}/occurrences',
-    summary: 'List what an alert said each time it was received, newest first: its latest 50 occurrences',
+    summary:
+      'List what an alert said each time it was received, newest first: its latest 50 occurrences; access to a restricted incident is kept in the audit log',
     access: atLeast('observer', 'alerts:read'),
     params: IdParams,
     query: PageQuery,
     reply: pageOf(AlertOccurrence),
+    isReadRecorded: true,
   }),
   acknowledgeAlert: route({
     method: 'POST',

@@ -39,6 +39,9 @@ export const Email = z
   .transform(text => text.toLowerCase())
 export const Version = z.number().int().min(1).describe('The version last read; 409 if a newer version exists')
 
+/** Why somebody did it. */
+export const Reason = Text(8_000).describe('Reason; kept in the audit log')
+
 /** The team of a record that is read, changed and sent back as a whole: that of the path. */
 export const SameTeamId = Id.optional().describe('If given, the team of the path')
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { At, ChangingQuery, Email, Id, IdParams, pageOf, Text, Version } from './common.ts'
-import { Incident } from './incidents.ts'
+import { Incident } from './incident.ts'
 import { atLeast, route } from './route.ts'
 
 /** Whose data is erased: a reporter's with all their reports, that in a note, or what is written of affected persons in an incident. */

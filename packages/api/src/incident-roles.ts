@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { Id, Text, Version } from './common.ts'
-import { Incident, IncidentRole } from './incidents.ts'
+import { Id, Reason, Text, Version } from './common.ts'
+import { Incident, IncidentRole } from './incident.ts'
 import { atLeast, route } from './route.ts'
 
 const RoleParams = z.object({ id: Id, role: IncidentRole })
@@ -37,7 +37,7 @@ export const incidentRoleRoutes = {
     summary: 'Decline an incident role that you are asked to take over; whoever asked is told',
     access: atLeast('responder'),
     params: RoleParams,
-    body: z.object({ reason: Text(8_000).describe('Reason; kept in the audit log') }),
+    body: z.object({ reason: Reason }),
   }),
   withdrawHandover: route({
     method: 'POST',

@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import { Id, IdParams, Text, Version } from './common.ts'
-import { Incident, IncidentClass, proposalKinds, SeverityCriteria } from './incidents.ts'
+import { Id, IdParams, Reason, Version } from './common.ts'
+import { Incident, IncidentClass, proposalKinds, SeverityCriteria } from './incident.ts'
 import { atLeast, route } from './route.ts'
 
-const Reason = Text(8_000).describe('Reason; kept in the audit log')
 const ProposalParams = z.object({ id: Id, proposalId: Id })
 
 /** What is proposed of a declared incident. */

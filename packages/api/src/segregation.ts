@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Id, IdParams, Statement, Text, Version } from './common.ts'
-import { Incident } from './incidents.ts'
+import { Incident } from './incident.ts'
 import { atLeast, route } from './route.ts'
 
 export const segregationModes = ['block', 'review', 'off'] as const

@@ -111,7 +111,11 @@ export function openAlerts(context: AppContext): Bindings {
       await recordRestrictedRead(tx, context, caller, alert.incident?.id ?? null)
       return alert
     }),
-    query(routes.alertOccurrences, (reader, { caller, params, query }) => listOccurrences(reader, context, caller, params.id, query)),
+    command(routes.alertOccurrences, async (tx, { caller, params, query }) => {
+      const { page, incidentId } = await listOccurrences(tx, context, caller, params.id, query)
+      await recordRestrictedRead(tx, context, caller, incidentId)
+      return page
+    }),
     command(routes.acknowledgeAlert, async (tx, { caller, params }) => {
       await acknowledgeAlert(tx, context, caller, params.id)
       return readAlert(tx, context, caller, params.id)

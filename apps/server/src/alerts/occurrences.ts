@@ -33,17 +33,17 @@ export async function keepOccurrences(tx: Tx, occurrences: readonly Occurrence[]
 
 const cursor = listCursor('alert-occurrences', z.tuple([z.int()]))
 
-/** One page of the occurrences of an alert that the viewer may see, newest first. */
+/** One page of the occurrences of an alert that the viewer may see, newest first, and the incident that the alert is part of. */
 export async function listOccurrences(
   reader: Reader,
   context: AppContext,
   viewer: Viewer,
   alertId: string,
   query: { readonly limit: number; readonly cursor?: string | undefined },
-): Promise<{ items: AlertOccurrence[]; next: string | null }> {
+): Promise<{ readonly page: { items: AlertOccurrence[]; next: string | null }; readonly incidentId: string | null }> {
   // As by every list, a cursor that is none is refused whatever the ID is.
   const [after] = cursor.read(query.cursor) ?? []
-  await readAlert(reader, context, viewer, alertId)
+  const { incident } = await readAlert(reader, context, viewer, alertId)
   const rows = await reader.db
     .select()
     .from(alertOccurrences)
@@ -51,5 +51,5 @@ export async function listOccurrences(
     .orderBy(desc(alertOccurrences.number))
     .limit(query.limit + 1)
   const { items, next } = cursor.page(rows, query.limit, row => [row.number])
-  return { items: items.map(({ alertId: _, ...occurrence }) => occurrence), next }
+  return { page: { items: items.map(({ alertId: _, ...occurrence }) => occurrence), next }, incidentId: incident?.id ?? null }
 }

@@ -248,7 +248,7 @@ describe('an alert that is repeated as more severe', () => {
 
   test('of many, takes as many statements as of one', async ({ world }) => {
     const { context } = world.server
-    const batch = (count: number, severity: 'low' | 'medium'): IncomingAlert[] =>
+    const batch = (count: number, severity: 'low' | 'medium' | 'high'): IncomingAlert[] =>
       Array.from({ length: count }, (_, i) => ({
         ...{ title: severity, severity, dedupKey: `${count} ${i}`, serviceId: null, source: 'test', labels: {}, links: [], description: '', observables: [] },
       }))
@@ -258,6 +258,15 @@ describe('an alert that is repeated as more severe', () => {
     }
     expect(await taken(200)).toBe(await taken(1))
     expect(await recorded(world, 'alert.repeated')).toHaveLength(201)
+    const { primary } = await world.team()
+    const resolved = async (count: number) => {
+      const keys = batch(count, 'high').map(({ dedupKey = '' }) => dedupKey)
+      await context.database.transaction(tx => receiveAlerts(tx, context, system, 'resolved', batch(count, 'high')))
+      return statements(() => context.database.transaction(tx => resolveBySource(tx, context, system, 'resolved', keys)))
+    }
+    expect(await resolved(20)).toBe(await resolved(1))
+    expect(await recorded(world, 'alert.resolved-by-source')).toHaveLength(21)
+    expect((await primary.call('pages', { query: { limit: 200 } })).items.map(({ state }) => state)).toEqual(Array.from({ length: 21 }, () => 'resolved'))
   })
 })
 

@@ -4,14 +4,14 @@ import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import type { AppContext } from '../access/index.ts'
 import { firstSecurityTeam, services } from '../directory/index.ts'
-import { type Actor, type Marks, markRecords, record, recordAll, system } from '../journal/index.ts'
+import { type Actor, type Marks, markRecords, recordAll, system } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
 import { storable } from '../kernel/text.ts'
-import { pageTeam, type Rise, raiseNoTeam, raisePages, resolvePagesAbout } from '../paging/index.ts'
+import { pageTeam, type Rise, raiseNoTeam, raisePages, resolvePagesOf } from '../paging/index.ts'
 import { type Content, keepOccurrences, maxOccurrences } from './occurrences.ts'
 import { matches, reasonOfSilence, silence, silencesNow } from './silences.ts'
 import { alerts } from './tables.ts'
@@ -348,7 +348,7 @@ async function pageFor(
 }
 
 /**
- * The source reports it resolved: paging stops, and the next alert with the key is a new one. One that paged still needs a disposition.
+ * The source reports alerts resolved: paging stops, and the next alert with the key is a new one. One that paged still needs a disposition. As many statements for many as for one.
  * @param endedAt when it ended, by dedup key, where the source says that
  */
 export async function resolveBySource(
@@ -369,13 +369,20 @@ export async function resolveBySource(
     })
     .where(and(eq(alerts.dedupScope, scope), inArray(alerts.dedupKey, [...dedupKeys]), eq(alerts.isOpen, true)))
     .returning({ id: alerts.id, incidentId: alerts.incidentId, dedupKey: alerts.dedupKey })
-  for (const alert of resolved) {
-    await record(tx, {
-      ...{ actor, type: 'alert.resolved-by-source', subject: { kind: 'alert', id: alert.id }, within: alert.incidentId },
-      data: { occurredAt: endedAt.get(alert.dedupKey) },
-    })
-    await resolvePagesAbout(tx, context, actor, alert.id)
-  }
+  if (resolved.length === 0) return
+  await recordAll(
+    tx,
+    resolved.map(({ id, incidentId, dedupKey }) => ({
+      ...{ actor, type: 'alert.resolved-by-source' as const, subject: { kind: 'alert' as const, id }, within: incidentId },
+      data: { occurredAt: endedAt.get(dedupKey) },
+    })),
+  )
+  await resolvePagesOf(
+    tx,
+    context,
+    actor,
+    resolved.map(({ id }) => id),
+  )
 }
 
 /** Finds services by the name or id that alerts carry. @throws AppProblem invalid, naming each alert whose service is unknown. */

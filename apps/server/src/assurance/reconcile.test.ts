@@ -7,6 +7,7 @@ import { getTableColumns, type SQL, sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { z } from 'zod'
 import { tocsin } from '../../../../packages/cli/test/tocsin.ts'
+import { assess, declare } from '../../test/declared.ts'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { incidentFacts, incidents, notes, proposals, tasks } from '../incidents/tables.ts'
@@ -16,15 +17,6 @@ import { notices, obligations } from '../notices/tables.ts'
 import { followUps, reviews } from '../reviews/tables.ts'
 import { assertDutiesAsRecorded, compareIncident, reconcileJob } from './reconcile.ts'
 
-const criteria = {
-  privacy: 'confirmed',
-  impact: 'none',
-  scope: 'one-asset',
-  customers: 'one',
-  region: 'one',
-  data: 'internal',
-  recoverability: 'regular',
-} as const
 const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true, nextSteps: 'None.' }
 const reason = 'Seen.'
 
@@ -51,8 +43,7 @@ async function lived(world: World) {
   await lead.call('assignRole', { params: { id, role: 'executive' }, body: { version: await version(), personId: sponsor.id } })
   await lead.call('changeIncident', await versioned({ summary: 'What is known.', approximateUsers: 7 }))
   await lead.call('setMembers', await versioned({ personIds: [other.id, lead.id] }))
-  await lead.call('assessSeverity', await versioned({ criteria }))
-  await lead.call('classifyIncident', await versioned({ class: 'customer-reportable' as const, reason }))
+  await assess(lead, id)
   const customers = []
   for (const name of ['Globex', 'Initech']) customers.push({ id: (await world.customer(name)).id, basis: 'Logs.' })
   await lead.call('setAffectedCustomers', await versioned({ customers }))
@@ -379,9 +370,7 @@ describe('an approval', () => {
     const versioned = async <T extends object>(body: T) => ({ params, body: { ...body, version: (await lead.call('incident', { params })).version } })
     const customer = await world.customer('Globex')
     await lead.call('setAffectedCustomers', await versioned({ customers: [{ id: customer.id, basis: 'Logs.' }] }))
-    await lead.call('assessSeverity', await versioned({ criteria }))
-    await lead.call('classifyIncident', await versioned({ class: 'customer-reportable' as const, reason }))
-    await lead.call('declareIncident', await versioned({ reason }))
+    await declare(lead, id)
     const obligation = async () => {
       const [found] = (await lead.call('obligations', { query: { view: 'all' } })).items
       return found ?? expect.fail('there is one')

@@ -99,6 +99,7 @@ describe('a restricted incident', () => {
     for (const [n, read] of [
       () => member.call('alert', { params: { id: alert.id } }),
       () => member.call('alertMatches', { params: { id: alert.id } }),
+      () => member.call('alertOccurrences', { params: { id: alert.id } }),
       () => member.call('review', { params }),
     ].entries()) {
       await world.advance({ minutes: 16 })

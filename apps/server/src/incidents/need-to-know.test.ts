@@ -47,7 +47,9 @@ describe('a restricted incident pages', () => {
     const mails = world.takeMails().filter(mail => mail.purpose === 'page')
     expect(mails.map(({ to, subject }) => [to, subject])).toEqual([[colleague.email, '[HIGH] Incident 1 (restricted: Amber Falcon) needs a response']])
     expect(JSON.stringify(mails.map(mail => [mail.subject, mail.text]))).not.toContain(secret)
-    expect(await colleague.call('incident', { params }), 'whoever is named has to know').toMatchObject({ title: secret })
+    const known = await colleague.call('incident', { params })
+    expect(known, 'whoever is named has to know').toMatchObject({ title: secret })
+    expect(known.timeline.map(({ sentence }) => sentence)).toContain(`Changed who can see the incident: added ${colleague.name}`)
     const [page] = (await colleague.call('pages')).items
     await colleague.call('acknowledgePage', { params: { id: page?.id ?? '' } })
   })

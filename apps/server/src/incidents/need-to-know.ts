@@ -14,7 +14,17 @@ import { withTheirAccounts } from '../notify/index.ts'
 import { takePagesFrom } from '../paging/index.ts'
 import { assertNoEmergencyAccess } from './emergency-access.ts'
 import { endHandovers } from './handovers.ts'
-import { assertMayLead, assertNoSuspects, assertVersion, type IncidentRow, lockOpenIncident, roleColumns, saveIncident, suspectsAmong } from './incident.ts'
+import {
+  assertMayLead,
+  assertNoSuspects,
+  assertVersion,
+  type IncidentRow,
+  lockOpenIncident,
+  namesOf,
+  roleColumns,
+  saveIncident,
+  suspectsAmong,
+} from './incident.ts'
 import { pageLead, pageNamed, pageTeamAbout, watchForLead } from './scope.ts'
 import { incidentMembers, incidentSuspects, incidents, tasks } from './tables.ts'
 import { insertTask } from './tasks.ts'
@@ -78,13 +88,14 @@ export async function setSuspects(
 async function takeParts(tx: Tx, caller: Caller, incident: IncidentRow, personIds: readonly string[]): Promise<IncidentRow> {
   const { id } = incident
   const base = { actor: caller.actor, within: id } as const
+  const names = await namesOf(tx, personIds)
   const entries: NewEntry[] = []
   const vacant: Partial<Record<(typeof roleColumns)[keyof typeof roleColumns], null>> = {}
   for (const role of ['lead', 'owner', 'communications', 'executive'] as const) {
     const personId = incident[roleColumns[role]]
     if (personId === null || !personIds.includes(personId)) continue
     vacant[roleColumns[role]] = null
-    const data = { role, personId: null, name: null, before: { personId } }
+    const data = { role, personId: null, name: null, before: { personId, name: names.get(personId) ?? null } }
     entries.push({ ...base, type: 'incident.role-assigned', subject: { kind: 'incident', id }, data })
   }
   const members = await tx.db.select({ id: incidentMembers.personId }).from(incidentMembers).where(eq(incidentMembers.incidentId, id))
@@ -92,7 +103,8 @@ async function takeParts(tx: Tx, caller: Caller, incident: IncidentRow, personId
   if (left.length < members.length) {
     await tx.db.delete(incidentMembers).where(and(eq(incidentMembers.incidentId, id), inArray(incidentMembers.personId, [...personIds])))
     await cancelEmergencyAccess(tx, id, personIds)
-    const data = { personIds: left.map(member => member.id), before: { personIds: members.map(member => member.id) } }
+    const removed = members.flatMap(member => (personIds.includes(member.id) ? (names.get(member.id) ?? []) : []))
+    const data = { personIds: left.map(member => member.id), before: { personIds: members.map(member => member.id) }, removed }
     entries.push({ ...base, type: 'incident.members-set', subject: { kind: 'incident', id }, data })
   }
   const assigned = await tx.db
@@ -102,7 +114,8 @@ async function takeParts(tx: Tx, caller: Caller, incident: IncidentRow, personId
     .for('update')
   for (const { id: taskId, title, assigneeId, dueOn, doneAt } of assigned) {
     const facts = { title, dueOn, isDone: doneAt !== null }
-    const data = { ...facts, assigneeId: null, before: { ...facts, assigneeId } }
+    const assignee = assigneeId === null ? null : (names.get(assigneeId) ?? null)
+    const data = { ...facts, assigneeId: null, assignee: null, before: { ...facts, assigneeId, assignee } }
     entries.push({ ...base, type: 'task.changed', subject: { kind: 'task', id: taskId }, data })
   }
   if (assigned.length > 0)
@@ -145,11 +158,12 @@ async function admit(tx: Tx, caller: Caller, incident: IncidentRow, personIds: r
   )
   const added = personIds.filter(id => !before.includes(id))
   if (added.length === 0) return
+  const names = await namesOf(tx, added)
   await tx.db.insert(incidentMembers).values(added.map(personId => ({ incidentId: incident.id, personId })))
   await saveIncident(tx, incident, {})
   await record(tx, {
     ...{ actor: caller.actor, type: 'incident.members-set', subject: { kind: 'incident', id: incident.id }, within: incident.id },
-    data: { personIds: [...before, ...added], before: { personIds: before } },
+    data: { personIds: [...before, ...added], before: { personIds: before }, added: added.map(personId => names.get(personId) ?? '') },
   })
 }
 

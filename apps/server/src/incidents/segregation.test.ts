@@ -1,12 +1,8 @@
-import { createClient, type IncidentClass, type SeverityCriteria } from '@tocsin/api'
+import { createClient, type IncidentClass } from '@tocsin/api'
 import { describe, expect } from 'vitest'
+import { declare } from '../../test/declared.ts'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test } from '../../test/world.ts'
-
-const criteria: SeverityCriteria = {
-  ...({ privacy: 'confirmed', impact: 'none', scope: 'one-asset', customers: 'one' } as const),
-  ...({ region: 'one', data: 'internal', recoverability: 'regular' } as const),
-}
 
 /** An incident that one lead has brought to recovered, alone. */
 async function recovered(lead: Person, kind: IncidentClass, container: Person['call'] = lead.call) {
@@ -14,9 +10,7 @@ async function recovered(lead: Person, kind: IncidentClass, container: Person['c
   const params = { id }
   const read = () => lead.call('incident', { params })
   const say = async (reason = 'As the runbook says.') => ({ params, body: { version: (await read()).version, reason } })
-  await lead.call('assessSeverity', { params, body: { version: (await read()).version, criteria } })
-  await lead.call('classifyIncident', { params, body: { ...(await say()).body, class: kind } })
-  await lead.call('declareIncident', await say())
+  await declare(lead, id, { class: kind })
   await container('containIncident', await say())
   await lead.call('eradicateIncident', await say())
   const recover = async (secureState = 'Restored from clean images', verification = 'Two scans found nothing') =>

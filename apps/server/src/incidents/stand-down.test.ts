@@ -1,11 +1,7 @@
 import { describe, expect } from 'vitest'
+import { declare } from '../../test/declared.ts'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
-
-const criteria = {
-  ...({ privacy: 'confirmed', impact: 'none', scope: 'one-asset', customers: 'one' } as const),
-  ...({ region: 'one', data: 'internal', recoverability: 'regular' } as const),
-}
 
 /** A declared, customer-reportable incident with an affected customer. */
 async function declared(world: World) {
@@ -15,10 +11,8 @@ async function declared(world: World) {
   const params = { id }
   const read = () => lead.call('incident', { params })
   const say = async () => ({ params, body: { version: (await read()).version, reason: 'As the runbook says.' } })
-  await lead.call('assessSeverity', { params, body: { version: (await read()).version, criteria } })
-  await lead.call('classifyIncident', { params, body: { ...(await say()).body, class: 'customer-reportable' } })
   await lead.call('setAffectedCustomers', { params, body: { version: (await read()).version, customers: [customer] } })
-  await lead.call('declareIncident', await say())
+  await declare(lead, id)
   const obligations = async () => (await lead.call('obligations', { query: { view: 'all', incidentId: id } })).items
   const standDown = async (proposer: Person = lead, approver: Person = other) => {
     const { body } = await say()

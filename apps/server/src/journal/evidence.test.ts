@@ -3,6 +3,7 @@ import type { EventType } from '@tocsin/events'
 import { digest } from '@tocsin/merkle'
 import { and, desc, eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
+import { declare } from '../../test/declared.ts'
 import { giveRole } from '../../test/roles.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { journal } from './tables.ts'
@@ -180,7 +181,7 @@ describe('an entry of a decision says what it rested on', () => {
     const globex = await world.customer('Globex', 48)
     const { id } = await lead.call('openIncident', { body: { title: 'x', reason: 'x' } })
     const params = { id }
-    await declare(lead, id, globex.id)
+    await declareFor(lead, id, globex.id)
     await world.settle()
     const declaredAt = world.now
     expect(await dataOf(world, 'obligation.opened')).toMatchObject({
@@ -218,20 +219,10 @@ describe('an entry of a decision says what it rested on', () => {
   })
 })
 
-async function declare(person: Person, id: string, customerId: string): Promise<void> {
+/** Declares an incident of which a customer is affected. */
+async function declareFor(person: Person, id: string, customerId: string): Promise<void> {
   const params = { id }
-  const criteria = {
-    privacy: 'none',
-    impact: 'outage',
-    scope: 'one-service',
-    customers: 'one',
-    region: 'one',
-    data: 'internal',
-    recoverability: 'regular',
-  } as const
-  const version = async () => (await person.call('incident', { params })).version
-  await person.call('setAffectedCustomers', { params, body: { version: await version(), customers: [{ id: customerId, basis: 'x' }] } })
-  await person.call('assessSeverity', { params, body: { version: await version(), criteria } })
-  await person.call('classifyIncident', { params, body: { version: await version(), class: 'customer-reportable', reason: 'x' } })
-  await person.call('declareIncident', { params, body: { version: await version(), reason: 'x' } })
+  const { version } = await person.call('incident', { params })
+  await person.call('setAffectedCustomers', { params, body: { version, customers: [{ id: customerId, basis: 'x' }] } })
+  await declare(person, id)
 }

@@ -1,6 +1,7 @@
 import { verifyExport } from '@tocsin/merkle'
 import { eq, sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
+import { declare } from '../../test/declared.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { journal, journalMarks } from './tables.ts'
 
@@ -22,23 +23,12 @@ async function demoRecords(world: World): Promise<Set<string>> {
 
 const incidentOf = (person: Person, id: string) => person.call('incident', { params: { id } })
 
-async function declare(person: Person, id: string, customers: readonly { id: string }[]): Promise<void> {
-  const params = { id }
-  const criteria = {
-    privacy: 'none',
-    impact: 'outage',
-    scope: 'one-service',
-    customers: 'one',
-    region: 'one',
-    data: 'internal',
-    recoverability: 'regular',
-  } as const
-  const version = async () => (await incidentOf(person, id)).version
+/** Declares an incident of which customers are affected. */
+async function declareFor(person: Person, id: string, customers: readonly { id: string }[]): Promise<void> {
+  const { version } = await incidentOf(person, id)
   const affected = customers.map(customer => ({ id: customer.id, basis: 'x' }))
-  await person.call('setAffectedCustomers', { params, body: { version: await version(), customers: affected } })
-  await person.call('assessSeverity', { params, body: { version: await version(), criteria } })
-  await person.call('classifyIncident', { params, body: { version: await version(), class: 'customer-reportable', reason: 'x' } })
-  await person.call('declareIncident', { params, body: { version: await version(), reason: 'x' } })
+  await person.call('setAffectedCustomers', { params: { id }, body: { version, customers: affected } })
+  await declare(person, id)
 }
 
 describe('marks in the headers of entries', () => {
@@ -57,7 +47,7 @@ describe('marks in the headers of entries', () => {
     for (const alert of [demo, real]) {
       const { id } = await administrator.call('escalateAlert', { params: { id: alert.id }, body: { responsibility: 'us', reason: 'x' } })
       await administrator.call('addNote', { params: { id }, body: { markdown: 'x' } })
-      if (alert === demo) await declare(administrator, id, customers.slice(0, 1))
+      if (alert === demo) await declareFor(administrator, id, customers.slice(0, 1))
     }
     const teams = await administrator.call('teams')
     const demoTeam = teams.find(team => team.isDemo && team.kind === 'security') ?? expect.fail('the demo has a team')

@@ -13,7 +13,7 @@ import { clocksLane, defineJob } from '../kernel/jobs/lanes.ts'
 import { jobs } from '../kernel/tables.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
 import { isOpen, isUnrecordedMiss, nextCheck, plan, recordMissed, wakeClock } from './clocks.ts'
-import { promise } from './deliveries.ts'
+import { oweAnnounced } from './deliveries.ts'
 import { followIncident, reportableClasses } from './follow.ts'
 import { incidentsMisjoined, joinObligations } from './joined.ts'
 import { notices, obligations } from './tables.ts'
@@ -41,14 +41,14 @@ export const auditCounter = defineCounter({
 
 /**
  * Once a minute: every affected customer of a declared incident has an obligation whose clock runs and is due when its contract says, and so has an incident that must have
- * affected customers and lists none; every promised update is one; one notice meets what linked incidents owe to a customer, and nothing else; every open one is looked at when its clock says; every missed deadline has its entry. What is missing is
+ * affected customers and lists none; every announced update is one; one notice meets what linked incidents owe to a customer, and nothing else; every open one is looked at when its clock says; every missed deadline has its entry. What is missing is
  * repaired and reported to the administrators: it should not have been possible.
  */
 export async function auditObligations(tx: Tx, context: AppContext, counter: AuditCounter): Promise<void> {
   const repairs = [
     ...(await repairObligations(tx)),
     ...(await repairDeadlines(tx)),
-    ...(await repairPromises(tx)),
+    ...(await repairAnnounced(tx)),
     ...(await repairJoined(tx, context)),
     ...(await repairChecks(tx, context)),
     ...(await repairMissed(tx)),
@@ -218,8 +218,8 @@ async function repairJoined(tx: Tx, context: AppContext): Promise<Repair[]> {
   return wrong.map(each => ({ ...each, what: 'joined obligation' }))
 }
 
-/** What the last notice to a customer promised is owed. */
-async function repairPromises(tx: Tx): Promise<Repair[]> {
+/** What the last notice to a customer announced is owed. */
+async function repairAnnounced(tx: Tx): Promise<Repair[]> {
   const newer = alias(notices, 'newer')
   const missing = await tx.db
     .select({ notice: notices, obligation: obligations, customer: customers.name })
@@ -242,7 +242,7 @@ async function repairPromises(tx: Tx): Promise<Repair[]> {
       ),
     )
     .limit(maxRepaired)
-  for (const { notice, obligation, customer } of missing) await promise(tx, obligation, notice, customer)
+  for (const { notice, obligation, customer } of missing) await oweAnnounced(tx, obligation, notice, customer)
   return counted(
     'announced update',
     missing.map(({ obligation }) => obligation),

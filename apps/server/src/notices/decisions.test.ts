@@ -1,17 +1,9 @@
 import type { reasonCategories } from '@tocsin/api'
 import { describe, expect } from 'vitest'
+import { assess } from '../../test/declared.ts'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 
-const criteria = {
-  privacy: 'confirmed',
-  impact: 'none',
-  scope: 'one-asset',
-  customers: 'one',
-  region: 'one',
-  data: 'internal',
-  recoverability: 'regular',
-} as const
 const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true }
 
 interface Decision {
@@ -33,8 +25,7 @@ async function reportable(world: World, ...names: readonly string[]) {
   const version = async () => (await primary.call('incident', { params })).version
   const customers = []
   for (const name of names) customers.push({ id: (await world.customer(name)).id, basis: 'Logs.' })
-  await primary.call('assessSeverity', { params, body: { version: await version(), criteria } })
-  await primary.call('classifyIncident', { params, body: { version: await version(), class: 'customer-reportable', reason: 'Yes.' } })
+  await assess(primary, id)
   await primary.call('setAffectedCustomers', { params, body: { version: await version(), customers } })
   const declare = async () => lead.call('declareIncident', { params, body: { version: await version(), reason: 'Confirmed.' } })
   const obligation = async (name = 'Globex') => {

@@ -61,7 +61,7 @@ export async function settleDelivery(tx: Tx, context: AppContext, delivery: Deli
       .where(eq(notices.id, notice.id))
   if (state === 'sent') {
     await meet(tx, context, obligation, notice, customer.name)
-    await promise(tx, obligation, notice, customer.name)
+    await oweAnnounced(tx, obligation, notice, customer.name)
   } else if (!(await isTaken(tx, notice.id))) {
     const said = `${address}: ${receipt}`
     const open = state === 'bounced' ? await takeBack(tx, delivered, said) : incident
@@ -71,7 +71,7 @@ export async function settleDelivery(tx: Tx, context: AppContext, delivery: Deli
   if (noticeState !== notice.state || state === 'bounced') await joinObligations(tx, context, [incident.id])
 }
 
-/** A notice meets everything that is owed to its customer, in linked incidents too, but for what it promises itself, or one after it does. */
+/** A notice meets everything that is owed to its customer, in linked incidents too, but for what it announces itself, or one after it does. */
 async function meet(tx: Tx, context: AppContext, obligation: ObligationRow, notice: NoticeRow, customer: string): Promise<void> {
   const which = and(isMetWith(obligation), isOpen, sql`(${obligations.promisedById} is null or ${obligations.promisedById} < ${notice.id}::uuid)`)
   // Its check may be a moment late: what is notified after the deadline has missed it.
@@ -95,8 +95,8 @@ async function meet(tx: Tx, context: AppContext, obligation: ObligationRow, noti
   for (const incidentId of new Set(met.map(row => row.incidentId))) await resolveCalls(tx, context, incidentId)
 }
 
-/** The next communication that a notice promises is owed from its first delivery on; again where the notice had been returned and was sent anew. */
-export async function promise(tx: Tx, obligation: ObligationRow, notice: NoticeRow, customer: string): Promise<void> {
+/** The next communication that a notice announces is owed from its first delivery on; again where the notice had been returned and was sent anew. */
+export async function oweAnnounced(tx: Tx, obligation: ObligationRow, notice: NoticeRow, customer: string): Promise<void> {
   const { incidentId, customerId, isDemo, isExercise } = obligation
   const { id: noticeId, nextCommunicationAt: dueAt } = notice
   if (dueAt === null || customerId === null) return

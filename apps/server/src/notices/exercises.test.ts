@@ -1,21 +1,12 @@
 import { messageChannels } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
+import { declare } from '../../test/declared.ts'
 import { refusal } from '../../test/refusal.ts'
 import { linkIn, test, type World } from '../../test/world.ts'
 import { newId } from '../kernel/ids.ts'
 import { messages } from '../notify/index.ts'
 import { isForOutside } from '../notify/purposes.ts'
-
-const criteria = {
-  privacy: 'confirmed',
-  impact: 'none',
-  scope: 'one-asset',
-  customers: 'one',
-  region: 'one',
-  data: 'internal',
-  recoverability: 'regular',
-} as const
 
 /** An exercise that begins with an alert: its incident is declared, with a customer whose clock runs. */
 async function exercise(world: World) {
@@ -25,16 +16,14 @@ async function exercise(world: World) {
   const administrator = await world.person('administrator')
   const alert = await world.alert({ service: 'billing', title: 'Bulk export', isExercise: true, dedupKey: 'bulk' })
   const mail = primary.expectPage(/Bulk export/)
-  let incident = await primary.call('escalateAlert', { params: { id: alert.id }, body: { responsibility: 'us', reason: 'It is planned.' } })
-  const params = { id: incident.id }
+  const { id } = await primary.call('escalateAlert', { params: { id: alert.id }, body: { responsibility: 'us', reason: 'It is planned.' } })
+  const params = { id }
   const customer = await world.customer('Globex')
   await world.settle()
-  incident = await primary.call('incident', { params })
-  incident = await primary.call('assessSeverity', { params, body: { version: incident.version, criteria } })
-  incident = await primary.call('classifyIncident', { params, body: { version: incident.version, class: 'customer-reportable', reason: 'Yes.' } })
-  const customers = [{ id: customer.id, basis: 'Logs.' }]
-  incident = await primary.call('setAffectedCustomers', { params, body: { version: incident.version, customers } })
-  incident = await lead.call('declareIncident', { params, body: { version: incident.version, reason: 'Confirmed.' } })
+  const { version } = await primary.call('incident', { params })
+  await primary.call('setAffectedCustomers', { params, body: { version, customers: [{ id: customer.id, basis: 'Logs.' }] } })
+  await declare(primary, id, { by: lead })
+  const incident = await lead.call('incident', { params })
   await world.settle()
   return { team, primary, backup, lead, administrator, alert, mail, incident, params, customer }
 }

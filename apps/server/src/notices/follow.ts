@@ -212,7 +212,7 @@ export async function endObligations(
   tx: Tx,
   incidentId: string,
   kind: ObligationRow['kind'],
-  why: 'customers-listed' | 'promised-anew' | 'stood-down' | 'notice-returned' | 'reopened',
+  why: 'customers-listed' | 'stood-down' | 'notice-returned' | 'reopened',
   which = sql`true`,
 ): Promise<void> {
   const ended = await tx.db

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { bounce, withInbox } from '../../test/bounce.ts'
+import { declare } from '../../test/declared.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { watchdogJob } from './auditor.ts'
@@ -7,27 +8,21 @@ import { watchdogJob } from './auditor.ts'
 test.override({ options: withInbox })
 
 const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true } as const
-const criteria = {
-  ...({ privacy: 'confirmed', impact: 'none', scope: 'one-asset', customers: 'one', region: 'one', data: 'internal', recoverability: 'regular' } as const),
-}
-
 /** A declared incident that its opener leads, with affected customers. */
 async function declared(person: Person, title: string, customerIds: readonly string[]) {
-  let incident = await person.call('openIncident', { body: { title, reason: 'Seen.', serviceIds: [] } })
-  const params = { id: incident.id }
+  const { id, number } = await person.call('openIncident', { body: { title, reason: 'Seen.', serviceIds: [] } })
+  const params = { id }
   const version = async () => ({ version: (await person.call('incident', { params })).version })
   await person.call('assignRole', { params: { ...params, role: 'lead' }, body: { ...(await version()), personId: person.id } })
-  await person.call('assessSeverity', { params, body: { ...(await version()), criteria } })
-  await person.call('classifyIncident', { params, body: { ...(await version()), class: 'customer-reportable', reason: 'Yes.' } })
   const affect = async (ids: readonly string[]) => {
     await person.call('setAffectedCustomers', { params, body: { ...(await version()), customers: ids.map(id => ({ id, basis: 'Logs.' })) } })
   }
   await affect(customerIds)
-  incident = await person.call('declareIncident', { params, body: { ...(await version()), reason: 'Confirmed.' } })
+  await declare(person, id)
   const obligation = async (name = 'Globex') =>
     (await person.call('obligations', { query: { view: 'all', incidentId: params.id } })).items.find(({ customer }) => customer?.name === name) ??
     expect.fail('there is one')
-  return { params, number: incident.number, version, affect, obligation }
+  return { params, number, version, affect, obligation }
 }
 
 async function acknowledgeAll(world: World, person: Person) {

@@ -1,15 +1,7 @@
 import { describe, expect } from 'vitest'
+import { declare } from '../../test/declared.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 
-const criteria = {
-  privacy: 'confirmed',
-  impact: 'none',
-  scope: 'one-asset',
-  customers: 'one',
-  region: 'one',
-  data: 'internal',
-  recoverability: 'regular',
-} as const
 const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true }
 
 /** A declared incident with affected customers; the primary of the security team leads it. */
@@ -17,17 +9,16 @@ async function declared(world: World, customers: readonly { name: string; hours?
   const { team, primary, backup } = await world.team()
   const service = await world.service('billing', team)
   const lead = await world.person('lead')
-  let incident = await primary.call('openIncident', { body: { title: 'Leak', reason: 'Seen.', serviceIds: [service.id] } })
-  const params = { id: incident.id }
+  const { id } = await primary.call('openIncident', { body: { title: 'Leak', reason: 'Seen.', serviceIds: [service.id] } })
+  const params = { id }
   for (const page of (await primary.call('pages')).items) await primary.call('acknowledgePage', { params: { id: page.id } })
   await world.settle()
   const listed = []
   for (const each of customers) listed.push({ id: (await world.customer(each.name, each.hours)).id, basis: 'Logs.' })
-  incident = await primary.call('incident', { params })
-  incident = await primary.call('assessSeverity', { params, body: { version: incident.version, criteria } })
-  incident = await primary.call('classifyIncident', { params, body: { version: incident.version, class: 'customer-reportable', reason: 'Yes.' } })
-  incident = await primary.call('setAffectedCustomers', { params, body: { version: incident.version, customers: listed } })
-  incident = await lead.call('declareIncident', { params, body: { version: incident.version, reason: 'Confirmed.' } })
+  const { version } = await primary.call('incident', { params })
+  await primary.call('setAffectedCustomers', { params, body: { version, customers: listed } })
+  await declare(primary, id, { by: lead })
+  const incident = await lead.call('incident', { params })
   await world.settle()
   const obligation = async (name = 'Globex') =>
     (await lead.call('obligations', { query: { view: 'all', incidentId: incident.id } })).items.find(each => each.customer?.name === name)

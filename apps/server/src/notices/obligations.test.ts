@@ -1,5 +1,6 @@
 import { eq, sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
+import { assess } from '../../test/declared.ts'
 import { patience } from '../../test/patience.ts'
 import { statements } from '../../test/statements.ts'
 import { type Person, test, type World } from '../../test/world.ts'
@@ -13,36 +14,25 @@ import { openObligations } from './obligations.ts'
 import { obligations as obligationRows } from './tables.ts'
 import { clockJob } from './timers.ts'
 
-const criteria = {
-  privacy: 'confirmed',
-  impact: 'none',
-  scope: 'one-asset',
-  customers: 'one',
-  region: 'one',
-  data: 'internal',
-  recoverability: 'regular',
-} as const
-
 /** An incident with its customers listed, ready to be declared. */
 async function ready(world: World, names: readonly string[] = ['Globex']) {
   const { team, primary } = await world.team()
   await world.service('billing', team)
   const lead = await world.person('lead')
-  let incident = await primary.call('openIncident', { body: { title: 'Leak', reason: 'Seen.' } })
-  const params = { id: incident.id }
+  const { id, version } = await primary.call('openIncident', { body: { title: 'Leak', reason: 'Seen.' } })
+  const params = { id }
   const listed = []
   for (const name of names) listed.push({ id: (await world.customer(name)).id, basis: 'Logs.' })
-  incident = await primary.call('assessSeverity', { params, body: { version: incident.version, criteria } })
-  incident = await primary.call('classifyIncident', { params, body: { version: incident.version, class: 'customer-reportable', reason: 'Yes.' } })
-  incident = await primary.call('setAffectedCustomers', { params, body: { version: incident.version, customers: listed } })
+  await primary.call('setAffectedCustomers', { params, body: { version, customers: listed } })
+  await assess(primary, id)
   const declare = async () => {
-    const { version } = await lead.call('incident', { params })
-    return lead.call('declareIncident', { params, body: { version, reason: 'Confirmed.' } })
+    const { version: latest } = await lead.call('incident', { params })
+    return lead.call('declareIncident', { params, body: { version: latest, reason: 'Confirmed.' } })
   }
-  const obligations = async () => (await lead.call('obligations', { query: { view: 'all', incidentId: incident.id } })).items
+  const obligations = async () => (await lead.call('obligations', { query: { view: 'all', incidentId: id } })).items
   const list = async (affected: readonly { id: string; basis: string }[]) => {
-    const { version } = await lead.call('incident', { params })
-    await primary.call('setAffectedCustomers', { params, body: { version, customers: [...affected] } })
+    const { version: latest } = await lead.call('incident', { params })
+    await primary.call('setAffectedCustomers', { params, body: { version: latest, customers: [...affected] } })
   }
   const entries = async (type: string) => (await lead.call('journal', { query: { limit: 200 } })).items.filter(entry => entry.type === type)
   return { lead, primary, params, declare, obligations, listed, list, entries }

@@ -1,15 +1,13 @@
 import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { bounce, withInbox } from '../../test/bounce.ts'
+import { declare } from '../../test/declared.ts'
 import type { Mail } from '../../test/mailbox.ts'
 import { test, type World } from '../../test/world.ts'
 import { returnAddress } from '../notify/channels/email/inbox.ts'
 import { messages } from '../notify/tables.ts'
 
 const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true } as const
-const criteria = {
-  ...({ privacy: 'confirmed', impact: 'none', scope: 'one-asset', customers: 'one', region: 'one', data: 'internal', recoverability: 'regular' } as const),
-}
 const [security, legal, ciso, board] = ['security@globex.test', 'legal@globex.test', 'ciso@globex.test', 'board@globex.test']
 const contact = (email: string, isAlternate = false) => ({ name: 'Globex', email, isAlternate })
 
@@ -19,16 +17,13 @@ async function declared(world: World, contacts: readonly ReturnType<typeof conta
   const service = await world.service('billing', team)
   const lead = await world.person('lead')
   const customer = await lead.call('saveCustomer', { body: { name: 'Globex', region: 'EU', contacts: [...contacts] } })
-  let incident = await primary.call('openIncident', { body: { title: 'Leak', reason: 'Seen.', serviceIds: [service.id] } })
-  const params = { id: incident.id }
+  const { id } = await primary.call('openIncident', { body: { title: 'Leak', reason: 'Seen.', serviceIds: [service.id] } })
+  const params = { id }
   for (const page of (await primary.call('pages')).items) await primary.call('acknowledgePage', { params: { id: page.id } })
   await world.settle()
-  incident = await primary.call('incident', { params })
-  incident = await primary.call('assessSeverity', { params, body: { version: incident.version, criteria } })
-  incident = await primary.call('classifyIncident', { params, body: { version: incident.version, class: 'customer-reportable', reason: 'Yes.' } })
-  const customers = [{ id: customer.id, basis: 'Logs.' }]
-  incident = await primary.call('setAffectedCustomers', { params, body: { version: incident.version, customers } })
-  await lead.call('declareIncident', { params, body: { version: incident.version, reason: 'Confirmed.' } })
+  const { version } = await primary.call('incident', { params })
+  await primary.call('setAffectedCustomers', { params, body: { version, customers: [{ id: customer.id, basis: 'Logs.' }] } })
+  await declare(primary, id, { by: lead })
   await world.settle()
   world.takeMails()
   const obligations = async () => (await lead.call('obligations', { query: { view: 'all', incidentId: params.id } })).items

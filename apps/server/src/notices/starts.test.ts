@@ -1,6 +1,7 @@
 import type { IncidentFact } from '@tocsin/api'
 import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
+import { assess } from '../../test/declared.ts'
 import { refusal } from '../../test/refusal.ts'
 import { statements } from '../../test/statements.ts'
 import { type Person, test, type World } from '../../test/world.ts'
@@ -8,16 +9,6 @@ import { customers } from '../directory/tables.ts'
 import { incidentCustomers, incidents } from '../incidents/tables.ts'
 import { newId } from '../kernel/ids.ts'
 import { followIncident } from './follow.ts'
-
-const criteria = {
-  privacy: 'confirmed',
-  impact: 'none',
-  scope: 'one-asset',
-  customers: 'one',
-  region: 'one',
-  data: 'internal',
-  recoverability: 'regular',
-} as const
 
 /** A suspected incident, led by the primary of the security team, that a lead can declare. Everybody is paged by mail. */
 async function suspected(world: World) {
@@ -27,8 +18,7 @@ async function suspected(world: World) {
   const { id } = await primary.call('openIncident', { body: { title: 'Leak', reason: 'Seen.', serviceIds: [service.id] } })
   const params = { id }
   const version = async () => (await primary.call('incident', { params })).version
-  await primary.call('assessSeverity', { params, body: { version: await version(), criteria } })
-  await primary.call('classifyIncident', { params, body: { version: await version(), class: 'security-incident', reason: 'Yes.' } })
+  await assess(primary, id, 'security-incident')
   const declare = async () => lead.call('declareIncident', { params, body: { version: await version(), reason: 'Confirmed.' } })
   const list = async (added: readonly { id: string; foundAt?: string }[], by: Person = primary) => {
     const { customers: before } = await primary.call('incident', { params })

@@ -1,21 +1,12 @@
 import { eq } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
+import { declare } from '../../test/declared.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { journal } from '../journal/tables.ts'
 import { jobs } from '../kernel/tables.ts'
 import { recordMissed } from './clocks.ts'
 import { obligations } from './tables.ts'
 import { clockJob } from './timers.ts'
-
-const criteria = {
-  privacy: 'confirmed',
-  impact: 'none',
-  scope: 'one-asset',
-  customers: 'one',
-  region: 'one',
-  data: 'internal',
-  recoverability: 'regular',
-} as const
 
 /** A declared incident without customers, led by the primary of the security team. */
 async function declared(world: World) {
@@ -26,9 +17,7 @@ async function declared(world: World) {
   const params = { id }
   const version = async () => (await primary.call('incident', { params })).version
   await acknowledgeAll(world, primary)
-  await primary.call('assessSeverity', { params, body: { version: await version(), criteria } })
-  await primary.call('classifyIncident', { params, body: { version: await version(), class: 'security-incident', reason: 'Yes.' } })
-  await lead.call('declareIncident', { params, body: { version: await version(), reason: 'Confirmed.' } })
+  await declare(primary, id, { class: 'security-incident', by: lead })
   const list = async (...names: string[]) => {
     const customers = []
     for (const name of names) customers.push({ id: (await world.customer(name)).id, basis: 'Logs.' })

@@ -3,6 +3,8 @@ import { describe, expect, onTestFinished, test as plain } from 'vitest'
 import { bounce } from '../../test/bounce.ts'
 import { linkIn, test, type World } from '../../test/world.ts'
 import { parseAnswer } from '../notify/answers.ts'
+import { answerPages } from './answers.ts'
+import { pages } from './tables.ts'
 
 plain.each([
   ['1', { kind: 'acknowledge' }],
@@ -57,6 +59,29 @@ describe('by its private link', () => {
     await world.settle()
     expect(outside.expectPage(/billing/).text).toContain(`${primary.name} added you as a responder.`)
     await expect(call('addRespondersByLink', { body: { token: `${token.slice(0, -1)}x`, who: outside.email } })).rejects.toThrow(/link is invalid/)
+  })
+})
+
+describe('of many pages at once', () => {
+  test('a snooze passes over those that somebody else has acknowledged', async ({ world }) => {
+    const { team, primary, backup } = await world.team({ tiers: 2 })
+    await world.service('billing', team)
+    for (const title of ['First', 'Second']) await world.alert({ service: 'billing', title })
+    const [{ id: theirs } = { id: '' }] = (await primary.call('pages')).items
+    await backup.call('acknowledgePage', { params: { id: theirs } })
+    const { context } = world.server
+    const snooze = () =>
+      context.database.transaction(async tx => {
+        const actor = { kind: 'person', id: primary.id, name: primary.name } as const
+        const responder = { pages: await tx.db.select().from(pages), levels: new Map(), personId: primary.id, actor }
+        return answerPages(tx, context, responder, { kind: 'snooze', minutes: 30 })
+      })
+    expect(await snooze()).toBe('Snoozed for 30 minutes: 2 pages')
+    const shown = (await primary.call('pages')).items.map(({ id, acknowledgedBy, snoozedUntil }) => [id === theirs, acknowledgedBy, snoozedUntil !== null])
+    expect(shown.toSorted()).toEqual([
+      [false, primary.name, true],
+      [true, backup.name, false],
+    ])
   })
 })
 

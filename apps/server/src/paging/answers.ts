@@ -6,9 +6,10 @@ import { addDays } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { type Answer, type AnswerDesk, type Answered, answerHelp } from '../notify/index.ts'
+import { acknowledgePage, snoozePage } from './acknowledge.ts'
 import { acknowledgerOf } from './acknowledgers.ts'
 import { levelOf, type PageRow } from './escalation.ts'
-import { acknowledgePage, addResponders, declinePage, escalatePage, snoozePage } from './pages.ts'
+import { addResponders, declinePage, escalatePage } from './pass-on.ts'
 import { eachPage, linkDays, pageNamed, type Responder, responderAt, responderBy, responderByButton, responderOf } from './responders.ts'
 import { pageNotifications } from './tables.ts'
 
@@ -52,10 +53,10 @@ export async function answerPages(tx: Tx, context: AppContext, responder: Respon
   }
   const minutes = SnoozeMinutes.safeParse(answer.minutes)
   if (!minutes.success) throw refused('The snooze', 'minutes', minutes.error.issues[0]?.message ?? 'must be a number of minutes')
-  for (const page of open) {
+  await eachPage(open, async page => {
     await acknowledgePage(tx, context, responder.actor, responder.personId, page.id)
     await snoozePage(tx, responder, page.id, answer.minutes)
-  }
+  })
   return `Snoozed for ${answer.minutes} minutes: ${what}`
 }
 

@@ -10,9 +10,9 @@ import { newId } from '../kernel/ids.ts'
 import { scheduleAll } from '../kernel/jobs/schedule.ts'
 import { jobs } from '../kernel/tables.ts'
 import { messages } from '../notify/tables.ts'
+import { acknowledgePage } from './acknowledge.ts'
 import { escalateJob, escalatePages, escalationKey } from './escalation.ts'
 import { sendBundle } from './notifications.ts'
-import { acknowledgePage } from './pages.ts'
 import { pageBundles, pageNotifications, pages } from './tables.ts'
 
 /** So many pages of one team whose next step is due now, with their timers. */

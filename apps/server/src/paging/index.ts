@@ -4,36 +4,27 @@ import { recordAll, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import type { Delivery } from '../kernel/messenger.ts'
 import { shownAddress, stalledChannelsJob } from '../notify/index.ts'
+import { wakePage } from './acknowledge.ts'
 import { alarmAdministrators, resolveAlarm } from './alarms.ts'
 import { escalateJob, escalatePages } from './escalation.ts'
 import { bundleJob, failOver, notifyFurther, notifyJob, sendBundle } from './notifications.ts'
-import { wakeJob, wakePage } from './pages.ts'
+import { wakeJob } from './pages.ts'
 import { pagingBindings } from './routes.ts'
 import { pageNotifications, pages } from './tables.ts'
 import { targetUsage } from './targets.ts'
 import { definePageVisibility } from './visibility.ts'
 import { type Audits, escalationAudits, pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
 
+export { acknowledgePagesAbout } from './acknowledge.ts'
 export { raiseNoTeam } from './alarms.ts'
 export { openAnswerDesk } from './answers.ts'
 export { erasePagesAbout, pagesAbout } from './erase.ts'
 export { heartbeatSettings } from './heartbeat-settings.ts'
-export {
-  acknowledgePagesAbout,
-  endRota,
-  movePagesInto,
-  movePagesOut,
-  pagePeople,
-  pageTeam,
-  type Rise,
-  raisePages,
-  redactPages,
-  resolvePagesAbout,
-  takePagesFrom,
-  topicOf,
-} from './pages.ts'
+export { pagePeople, pageTeam, resolvePagesAbout, resolvePagesOf, topicOf } from './pages.ts'
+export { endRota, movePagesInto, movePagesOut, redactPages, takePagesFrom } from './pages-within.ts'
 export { listPolicies, savePolicy } from './policies.ts'
 export { countUnacknowledged } from './read-pages.ts'
+export { type Rise, raisePages } from './rising-severity.ts'
 export { saveTeamOnCall, setUpOnCall } from './settings.ts'
 export { pages } from './tables.ts'
 export { Audits } from './watchdog.ts'

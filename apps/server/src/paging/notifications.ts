@@ -20,6 +20,8 @@ type PageRow = typeof pages.$inferSelect
 const NotifyData = z.object({ pageId: z.uuid(), personId: z.uuid(), levelIndex: z.int(), place: z.int(), why: z.string().optional() })
 type NotifyData = z.output<typeof NotifyData>
 export const notifyJob = defineJob({ kind: 'page.notify', lane: escalationLane, data: NotifyData, isUrgent: true })
+/** One job for each person who is notified of a page further. */
+export const notifyKey = (pageId: string, personId: string) => `reach:${pageId}:${personId}`
 export const bundleJob = defineJob({ kind: 'page.bundle', lane: escalationLane, data: z.object({ bundleId: z.uuid() }) })
 /** The most pages of lower severity that one person gets within a minute; more go out as one message. */
 export const maxPagesPerMinute = 6
@@ -94,7 +96,7 @@ async function notifyNow(tx: Tx, context: AppContext, requests: readonly (Notifi
     if (later !== undefined)
       jobs.push({
         kind: notifyJob,
-        key: `reach:${page.id}:${personId}`,
+        key: notifyKey(page.id, personId),
         runAt: addMinutes(tx.now, later.afterMinutes - current),
         data: { pageId: page.id, personId, levelIndex, place: place + now.length, why },
       })

@@ -1,19 +1,9 @@
 import { reviewRoutes as routes } from '@tocsin/api'
 import { type AppContext, type Bindings, command, query, recordRestrictedRead } from '../access/index.ts'
 import type { ClosingConditions, DeclarationEffects } from '../incidents/index.ts'
-import {
-  addFollowUp,
-  dueJob,
-  finishReview,
-  followRequirement,
-  listFollowUps,
-  missingReview,
-  readReviewOf,
-  remindOwner,
-  saveReview,
-  startReview,
-  updateFollowUp,
-} from './reviews.ts'
+import { dueJob, listFollowUps, remindOwner, updateFollowUp } from './follow-ups.ts'
+import { followRequirement } from './requirement.ts'
+import { addFollowUp, finishReview, missingReview, readReviewOf, saveReview, startReview } from './reviews.ts'
 
 export { reviewRecords } from './records.ts'
 export { readReviewOf } from './reviews.ts'

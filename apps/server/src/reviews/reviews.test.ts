@@ -2,7 +2,7 @@ import { type IncidentClass, maxSequenceLength } from '@tocsin/api'
 import { describe, expect } from 'vitest'
 import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
-import { sequenceOf } from './reviews.ts'
+import { sequenceOf } from './sequence.ts'
 
 /** An incident with a review and one follow-up action, owned by `owner` and due in four days. */
 async function followedUp(world: World, { isRestricted = false } = {}) {
