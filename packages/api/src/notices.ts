@@ -106,7 +106,7 @@ export const noticeRoutes = {
   obligations: route({
     method: 'GET',
     path: '/api/v1/obligations',
-    summary: 'List notification obligations, earliest due date first',
+    summary: 'List notification obligations, earliest due date first; with `incidentId`, access to a restricted incident is kept in the audit log',
     access: atLeast('observer', 'incidents:read'),
     query: ChangingQuery.extend({
       view: z.enum(['open', 'all']).default('open'),
@@ -114,6 +114,7 @@ export const noticeRoutes = {
       isExercise: z.enum(['true', 'false']).optional().describe('Only those of exercises, or only real ones'),
     }),
     reply: pageOf(Obligation),
+    isReadRecorded: true,
   }),
   draftNotice: route({
     method: 'POST',

@@ -486,6 +486,12 @@ describe('an administrator', () => {
     await members(lead.id, administrator.id)
     await world.advance({ days: 2 })
     expect((await administrator.call('incident', { params })).id).toBe(id)
+    // So does somebody whom the lead pages about it meanwhile.
+    const other = await world.person('administrator', 'Abe')
+    await other.call('breakGlass', { params, body: { reason: 'I must.' } })
+    await lead.call('pageIncident', { params, body: { personIds: [other.id] } })
+    await world.advance({ days: 2 })
+    expect((await other.call('incident', { params })).id).toBe(id)
   })
 
   test('who makes a service account that sees restricted incidents has the lead of each paged', async ({ world }) => {

@@ -156,6 +156,8 @@ async function admit(tx: Tx, caller: Caller, incident: IncidentRow, personIds: r
   const before = (await tx.db.select({ id: incidentMembers.personId }).from(incidentMembers).where(eq(incidentMembers.incidentId, incident.id))).map(
     one => one.id,
   )
+  // Whoever has emergency access and is named now sees it from now on.
+  await cancelEmergencyAccess(tx, incident.id, personIds)
   const added = personIds.filter(id => !before.includes(id))
   if (added.length === 0) return
   const names = await namesOf(tx, added)

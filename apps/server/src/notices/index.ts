@@ -1,6 +1,6 @@
 import { noticeRoutes as routes } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
-import { type AppContext, type Bindings, type Caller, command, query, uuidIn } from '../access/index.ts'
+import { type AppContext, type Bindings, type Caller, command, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import type { ClosingConditions, DeclarationEffects } from '../incidents/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import type { Audits } from '../paging/index.ts'
@@ -37,7 +37,12 @@ export function openNotices(context: AppContext, conditions: ClosingConditions, 
   })
   const read = (tx: Tx, caller: Caller, id: string) => readObligation(tx, context, caller, id)
   return [
-    query(routes.obligations, (reader, { caller, query }) => listObligations(reader, context, caller, query)),
+    command(routes.obligations, async (tx, { caller, query }) => {
+      const page = await listObligations(tx, context, caller, query)
+      // Those of one incident have the texts of its notices.
+      if (query.incidentId !== undefined && page.items.length > 0) await recordRestrictedRead(tx, context, caller, query.incidentId)
+      return page
+    }),
     command(routes.draftNotice, async (tx, { caller, params, body }) => read(tx, caller, await draftNotice(tx, context, caller, params.id, body))),
     command(routes.changeNotice, async (tx, { caller, params, body }) => read(tx, caller, await changeNotice(tx, context, caller, params.id, body))),
     command(routes.approveNotice, async (tx, { caller, params, body }) => read(tx, caller, await approveNotice(tx, context, caller, params.id, body.version))),

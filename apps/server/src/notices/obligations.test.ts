@@ -133,7 +133,9 @@ describe('the clock of an obligation', () => {
     expect(rows.length).toBe(1_202)
     expect(rows.every(row => row.state === 'due')).toBe(true)
     const [page] = (await lead.call('pages')).items.filter(each => each.state === 'triggered')
-    expect((await lead.call('page', { params: { id: page?.id ?? '' } })).summary).toMatch(/^Customer 1 0: the first notice was due .*\nAnd 1182 more\.$/s)
+    expect((await lead.call('page', { params: { id: page?.id ?? '' } })).summary).toMatch(
+      /^Customer 1 0: the first notice was due .*\nAnd 1182 more\.\nNo executive sponsor is assigned/s,
+    )
   })
 })
 
@@ -177,6 +179,7 @@ describe('a warning', () => {
         'Hooli: the first notice was due on Nov 23, 09:00 UTC, before the customer was found affected; counted from then, it is due on Nov 24, 09:00 UTC.',
         ...names.slice(0, 19).map(name => expect.stringMatching(`^${name}: the first notice was due`)),
         'And 2 more.',
+        'No executive sponsor is assigned, so nobody else is paged about this. Assign one.',
       ],
     })
     const pages = (await lead.call('pages')).items.filter(({ title }) => title.includes('not notified'))
