@@ -2,7 +2,7 @@ import { type OrganizationFile, type PageTarget, type PlanLine, type TargetShape
 import { type AppContext, addPerson, type Caller, invite, listPeople } from '../access/index.ts'
 import { listServices, listTeams, saveService, saveTeam } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
-import { holdLock, type Tx } from '../kernel/database.ts'
+import type { Tx } from '../kernel/database.ts'
 import { AppProblem, invalid } from '../kernel/problems.ts'
 import { listTeamChannels } from '../notify/index.ts'
 import { listPolicies, savePolicy, saveTeamOnCall } from '../paging/index.ts'
@@ -65,9 +65,8 @@ interface Planned {
   readonly left: readonly { readonly id: string; readonly email: string }[]
 }
 
-/** Does what a plan says, in the order in which things lean on each other; whole, or with the transaction not at all. */
+/** Does what a plan says, in the order in which things lean on each other; whole, or with the transaction not at all. The caller holds the lock of the organization. */
 export async function applyOrganization(tx: Tx, context: AppContext, caller: Caller, { wanted, plan, left: gone }: Planned): Promise<void> {
-  await holdLock(tx, 'organization')
   const isDue = (kind: PlanLine['kind'], name: string) => plan.some(line => line.kind === kind && line.name === name && line.action !== 'keep')
   const left: Left = { emails: new Set(gone.map(one => one.email)), ids: gone.map(one => one.id) }
   await applyPeople(tx, context, caller, wanted)
