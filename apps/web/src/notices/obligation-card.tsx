@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, Paper, Progress, Stack, Table, Text } from '@mantine/core'
+import { Alert, Box, Button, Group, Modal, Paper, Progress, Stack, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Notice, Obligation } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
@@ -342,24 +342,24 @@ function NoticeView({ obligation, keep, notice, mayWork }: Shown & { notice: Not
           </Text>
         ) : null}
         {notice.deliveries.length > 0 ? (
-          <Table highlightOnHover={false} verticalSpacing={4} aria-label="Deliveries">
-            <Table.Tbody>
-              {notice.deliveries.map(delivery => (
-                <Table.Tr key={delivery.to}>
-                  <Table.Td pl={0} style={{ overflowWrap: 'anywhere' }}>
+          <Stack component="ul" gap="xs" m={0} p={0} style={{ listStyle: 'none' }} aria-label="Deliveries">
+            {notice.deliveries.map(delivery => (
+              <li key={delivery.to}>
+                <Group gap="xs" wrap="nowrap" align="flex-start">
+                  <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
                     {delivery.to}
-                  </Table.Td>
-                  <Table.Td>
+                  </Text>
+                  <Box flex="none">
                     <StateBadge state={delivery.state} />
-                  </Table.Td>
-                  <Table.Td className="mono quiet" style={{ overflowWrap: 'anywhere' }}>
-                    {delivery.receipt}
-                    {delivery.report === null ? null : <div>{delivery.report}</div>}
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
+                  </Box>
+                </Group>
+                <Text size="xs" className="mono quiet" component="div" style={{ overflowWrap: 'anywhere' }}>
+                  {delivery.receipt}
+                  {delivery.report === null ? null : <div>{delivery.report}</div>}
+                </Text>
+              </li>
+            ))}
+          </Stack>
         ) : null}
         {notice.state === 'sent' && status.data?.areBouncesReceived === false ? (
           <Text size="xs" className="quiet">
