@@ -345,7 +345,7 @@ function NoticeView({ obligation, keep, notice, mayWork }: Shown & { notice: Not
           <Stack component="ul" gap="xs" m={0} p={0} style={{ listStyle: 'none' }} aria-label="Deliveries">
             {notice.deliveries.map(delivery => (
               <li key={delivery.to}>
-                <Group gap="xs" wrap="nowrap" align="flex-start">
+                <Group gap="xs" wrap="nowrap" align="center">
                   <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
                     {delivery.to}
                   </Text>
