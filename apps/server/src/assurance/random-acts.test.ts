@@ -1,13 +1,10 @@
 import { createClient, ProblemError } from '@tocsin/api'
 import { addHours, overdueEveryHours } from '@tocsin/deadlines'
-import { differenceSentence } from '@tocsin/events/fold'
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
+import { differences } from '../../test/differences.ts'
 import { type Call, test, type World } from '../../test/world.ts'
-import { incidents } from '../incidents/tables.ts'
-import { holdSnapshot } from '../kernel/database.ts'
-import { compareIncident } from './reconcile.ts'
 
 /** What every act of the random sequences may choose from. `n` is random: the same number chooses the same of a list. */
 interface Scene {
@@ -274,15 +271,6 @@ const beginning = [
   [open, 1] as const,
   ...[assess, classify, affect, assignRole, addTask, draft, step, notify].flatMap(act => [3, 4, 5].map(n => [act, n] as const)),
 ]
-
-const differences = (world: World) =>
-  world.server.context.database.transaction(async tx => {
-    await holdSnapshot(tx)
-    const found: string[] = []
-    for (const { id } of await tx.db.select({ id: incidents.id }).from(incidents))
-      found.push(...(await compareIncident(tx, id)).differences.map(differenceSentence))
-    return found
-  })
 
 /** Obligations that are owed and of which nobody would hear: no look is planned, or the incident's job comes later; and those that an incident was closed with. */
 const forgotten = async (world: World) =>

@@ -1,17 +1,14 @@
 import { ProblemError } from '@tocsin/api'
 import { addHours, overdueEveryHours } from '@tocsin/deadlines'
-import { differenceSentence } from '@tocsin/events/fold'
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { bounce, withInbox } from '../../test/bounce.ts'
 import { declare } from '../../test/declared.ts'
+import { differences } from '../../test/differences.ts'
 import type { Mail } from '../../test/mailbox.ts'
 import { patience } from '../../test/patience.ts'
 import { type Person, test, type World } from '../../test/world.ts'
-import { compareIncident } from '../assurance/reconcile.ts'
-import { incidents } from '../incidents/tables.ts'
-import { holdSnapshot } from '../kernel/database.ts'
 import { schedule } from '../kernel/jobs/schedule.ts'
 import { watchdogJob } from './auditor.ts'
 import { incidentsMisjoined } from './joined.ts'
@@ -293,15 +290,6 @@ async function repaired(world: World) {
   await jobs.drain()
   return rows(world, sql`select data from journal where type = 'obligation.repaired'`)
 }
-
-const differences = (world: World) =>
-  world.server.context.database.transaction(async tx => {
-    await holdSnapshot(tx)
-    const found: string[] = []
-    for (const { id } of await tx.db.select({ id: incidents.id }).from(incidents))
-      found.push(...(await compareIncident(tx, id)).differences.map(differenceSentence))
-    return found
-  })
 
 test.override({ options: withInbox })
 
