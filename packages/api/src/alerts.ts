@@ -54,6 +54,7 @@ export const Alert = z
     sourceResolvedAt: At.nullable().describe('When its source reported it as resolved'),
     acknowledgedBy: z.string().nullable(),
     acknowledgedAt: At.nullable(),
+    assignee: Reference.nullable().describe('Whose work it is; null while it is unassigned'),
     disposition: z
       .object({
         outcome: z.enum(['dismissed', 'escalated']),

@@ -12,15 +12,24 @@ import { notFound } from '../kernel/problems.ts'
 import { alerts } from './tables.ts'
 
 const acknowledger = alias(people, 'acknowledger')
+const assignee = alias(people, 'assignee')
 const decider = alias(people, 'decider')
 const original = alias(alerts, 'original')
 
 async function select(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined, limit?: number): Promise<Alert[]> {
   const asked = reader.db
-    .select({ alert: alerts, service: services.name, acknowledgedBy: acknowledger.name, dispositionBy: decider.name, original: original.number })
+    .select({
+      alert: alerts,
+      service: services.name,
+      acknowledgedBy: acknowledger.name,
+      assignee: assignee.name,
+      dispositionBy: decider.name,
+      original: original.number,
+    })
     .from(alerts)
     .leftJoin(services, eq(services.id, alerts.serviceId))
     .leftJoin(acknowledger, eq(acknowledger.id, alerts.acknowledgedById))
+    .leftJoin(assignee, eq(assignee.id, alerts.assigneeId))
     .leftJoin(decider, eq(decider.id, alerts.dispositionById))
     .leftJoin(original, and(eq(original.id, alerts.duplicateOfId), context.visibility.condition(viewer, original.incidentId)))
     .where(and(condition, context.visibility.condition(viewer, alerts.incidentId)))
@@ -29,7 +38,7 @@ async function select(reader: Reader, context: AppContext, viewer: Viewer, condi
   const acts = (of: 'acknowledgedById' | 'dispositionById') => rows.map(({ alert }) => ({ id: alert.id, personId: alert[of] }))
   const acknowledged = await accountsThatActed(reader, acts('acknowledgedById'), 'alert.acknowledged')
   const decided = await accountsThatActed(reader, acts('dispositionById'), 'alert.dismissed', 'alert.escalated', 'alert.moved')
-  return rows.map(({ alert, service, acknowledgedBy, dispositionBy, original }) => ({
+  return rows.map(({ alert, service, acknowledgedBy, assignee, dispositionBy, original }) => ({
     id: alert.id,
     number: alert.number,
     kind: alert.kind,
@@ -49,6 +58,7 @@ async function select(reader: Reader, context: AppContext, viewer: Viewer, condi
     sourceResolvedAt: alert.sourceResolvedAt,
     acknowledgedBy: acknowledged.get(alert.id) ?? acknowledgedBy,
     acknowledgedAt: alert.acknowledgedAt,
+    assignee: alert.assigneeId === null ? null : { id: alert.assigneeId, name: assignee ?? '' },
     disposition:
       alert.dispositionOutcome === null || alert.dispositionAt === null
         ? null

@@ -75,6 +75,8 @@ export const alerts = table(
     silencedById: uuid('silenced_by_id').references(() => silences.id),
     acknowledgedById: uuid('acknowledged_by_id').references(() => people.id),
     acknowledgedAt: instant('acknowledged_at'),
+    /** Whose work it is; null while it is unassigned. */
+    assigneeId: uuid('assignee_id').references(() => people.id),
     dispositionOutcome: choice('disposition_outcome', ['dismissed', 'escalated']),
     dispositionValue: choice('disposition_value', dispositions),
     dispositionResponsibility: choice('disposition_responsibility', responsibilities),
@@ -96,6 +98,7 @@ export const alerts = table(
     index('alerts_number').on(self.number),
     index('alerts_queue').on(self.number).where(sql`${self.dispositionAt} is null`),
     index('alerts_incident').on(self.incidentId),
+    index('alerts_assignee').on(self.assigneeId).where(sql`${self.assigneeId} is not null and ${self.dispositionAt} is null`),
     index('alerts_duplicates').on(self.duplicateOfId).where(sql`${self.duplicateOfId} is not null`),
     index('alerts_silence').on(self.silencedById).where(sql`${self.silencedById} is not null`),
   ],
