@@ -21,6 +21,7 @@ export const Person = z
     isActive: z.boolean(),
     isDemo: z.boolean(),
     isExecutive: z.boolean().describe('Can be the executive sponsor of an incident'),
+    hasJoined: z.boolean().describe('False for somebody who was invited and has not accepted yet'),
     hasSecondFactor: z.boolean(),
     createdAt: At,
   })
@@ -293,7 +294,7 @@ export const accessRoutes = {
   invite: route({
     method: 'POST',
     path: '/api/v1/invitations',
-    summary: 'Invite a person by email; the one-time link expires after seven days',
+    summary: 'Invite a person by email, or send somebody who has not accepted yet a new invitation; the one-time link expires after seven days',
     access: atLeast('administrator'),
     needsRecentFactor: true,
     body: z.object({ email: Email, name: Line(100), role: RoleName }),
@@ -303,7 +304,7 @@ export const accessRoutes = {
   withdrawInvitation: route({
     method: 'DELETE',
     path: '/api/v1/invitations/{id}',
-    summary: 'Withdraw an invitation that was not accepted yet',
+    summary: 'Withdraw an invitation that was not accepted yet, and deactivate its account',
     access: atLeast('administrator'),
     needsRecentFactor: true,
     params: IdParams,

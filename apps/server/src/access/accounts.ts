@@ -1,5 +1,5 @@
 import { type Invitation, includesRole, type Me, type Person, type Role } from '@tocsin/api'
-import { and, asc, eq, gt, inArray, isNull, ne, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNotNull, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type Actor, markRecords, record, recordAll, subjectsOf } from '../journal/index.ts'
 import { addDays } from '../kernel/clock.ts'
@@ -104,7 +104,10 @@ function endInvitations(tx: Tx, which: SQL) {
     .returning({ id: invitations.id, email: invitations.email })
 }
 
-/** Invites a person; the link works once, for seven days, and until the same person is invited again. */
+/**
+ * Invites a person, who can be put into teams and on schedules at once, and is paged at this address before they sign in for the first time. The link works
+ * once, for seven days, and until the same person is invited again.
+ */
 export async function invite(
   tx: Tx,
   messenger: Messenger,
@@ -112,9 +115,14 @@ export async function invite(
   input: { email: string; name: string; role: Role },
 ): Promise<Invitation & { link: string }> {
   await holdLock(tx, 'invitations')
-  const [taken] = await tx.db.select({ passwordHash: people.passwordHash, isDemo: people.isDemo }).from(people).where(eq(people.email, input.email))
-  // Somebody who was entered from a file is paged before they have signed in for the first time.
-  if (taken && (taken.passwordHash !== null || taken.isDemo)) throw conflict(`${input.email} already has an account.`)
+  const [taken] = await tx.db.select().from(people).where(eq(people.email, input.email)).for('update')
+  if (taken && (hasJoined(taken) || taken.isDemo)) throw conflict(`${input.email} already has an account.`)
+  const account = { name: input.name, role: input.role, isActive: true }
+  const isAsBefore = taken?.isActive === true && taken.name === input.name && taken.role === input.role
+  const personId = taken?.id ?? (await addPerson(tx, { ...input, passwordHash: null, isDemo: false })).id
+  if (taken && !isAsBefore) await tx.db.update(people).set(account).where(eq(people.id, taken.id))
+  const { email, role } = input
+  if (!isAsBefore) await record(tx, { actor: caller.actor, type: 'person.entered', subject: { kind: 'person', id: personId }, data: { email, role } })
   const invitation = { id: newId(), ...input, createdAt: tx.now, expiresAt: addDays(tx.now, invitationDays) }
   // An earlier one may give a higher role than is meant now.
   await endInvitations(tx, eq(invitations.email, input.email))
@@ -138,19 +146,25 @@ export async function invite(
   return { ...invitation, link: messenger.linkTo(link) }
 }
 
-/** Withdraws an invitation that was not accepted yet. */
-export async function withdrawInvitation(tx: Tx, caller: Caller, id: string): Promise<void> {
-  if (!(await withdraw(tx, caller, eq(invitations.id, id)))) throw notFound('open invitation')
+/** Withdraws an invitation that was not accepted yet: the account is deactivated, and leaves its teams and schedules. */
+export async function withdrawInvitation(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<void> {
+  const withdrawn = await withdraw(tx, caller, eq(invitations.id, id))
+  if (withdrawn.length === 0) throw notFound('open invitation')
+  const waiting = await tx.db
+    .select({ id: people.id })
+    .from(people)
+    .where(and(inArray(people.email, withdrawn), isNull(people.passwordHash), eq(people.isDemo, false), eq(people.isActive, true)))
+  for (const person of waiting) await changePerson(tx, context, caller, person.id, { isActive: false })
 }
 
-/** @returns false where none of them was open */
-async function withdraw(tx: Tx, caller: Caller, which: SQL): Promise<boolean> {
+/** @returns the addresses of those that were open */
+async function withdraw(tx: Tx, caller: Caller, which: SQL): Promise<string[]> {
   const withdrawn = await endInvitations(tx, which)
   await recordAll(
     tx,
     withdrawn.map(({ id, email }) => ({ actor: caller.actor, type: 'invitation.withdrawn', subject: { kind: 'invitation', id }, data: { email } })),
   )
-  return withdrawn.length > 0
+  return withdrawn.map(({ email }) => email)
 }
 
 /** Who invites nobody any more lets nobody in by what was sent before, least of all themselves under another name. */
@@ -167,12 +181,12 @@ export async function acceptInvitation(tx: Tx, secrets: Secrets, input: { token:
     throw new AppProblem('forbidden', 'This invitation is invalid, was already used, or has expired. Ask for a new one.')
   await tx.db.update(invitations).set({ usedAt: tx.now }).where(eq(invitations.id, invitation.id))
   const passwordHash = await hashNewPassword('password', input.password, [await organizationName(tx), input.name, invitation.email])
-  const [entered] = await tx.db
+  const [person] = await tx.db
     .update(people)
     .set({ name: input.name, passwordHash })
     .where(and(eq(people.email, invitation.email), isNull(people.passwordHash), eq(people.isDemo, false), eq(people.isActive, true)))
     .returning()
-  const person = entered ?? (await addPerson(tx, { name: input.name, email: invitation.email, role: invitation.role, passwordHash, isDemo: false }))
+  if (!person) throw new AppProblem('forbidden', 'This invitation is invalid: the account was deactivated. Ask for a new one.')
   await record(tx, {
     actor: actorOf(person),
     type: 'person.joined',
@@ -193,6 +207,10 @@ export async function openInvitations(reader: Reader): Promise<Invitation[]> {
     .orderBy(asc(invitations.createdAt))
 }
 
+/** False for somebody who was invited, and has not accepted yet: nothing of theirs lets anybody in. */
+const hasJoined = ({ passwordHash, totpConfirmedAt }: Pick<PersonRow, 'passwordHash' | 'totpConfirmedAt'>) => passwordHash !== null || totpConfirmedAt !== null
+const joined = or(isNotNull(people.passwordHash), isNotNull(people.totpConfirmedAt))
+
 const secondFactor = sql<boolean>`(${people.totpConfirmedAt} is not null or exists (select 1 from passkeys where passkeys.person_id = ${people.id}))`
 
 /** Everybody, by name. */
@@ -210,6 +228,7 @@ export async function listPeople(reader: Reader, id?: string): Promise<Person[]>
     isActive: person.isActive,
     isDemo: person.isDemo,
     isExecutive: person.isExecutive,
+    hasJoined: person.isDemo || hasJoined(person),
     hasSecondFactor,
     createdAt: person.createdAt,
   }))
@@ -274,7 +293,7 @@ export async function changePerson(
     const others = await tx.db
       .select({ id: people.id })
       .from(people)
-      .where(and(eq(people.role, 'administrator'), eq(people.isActive, true), eq(people.isDemo, false), ne(people.id, id)))
+      .where(and(eq(people.role, 'administrator'), eq(people.isActive, true), eq(people.isDemo, false), joined, ne(people.id, id)))
       .limit(1)
     if (others.length === 0) throw conflict(`${before.name} is the only administrator. Make another person an administrator first.`)
   }
@@ -293,7 +312,10 @@ export async function changePerson(
   const isOnlyMarked = Object.keys(differing).every(name => name === 'isExecutive')
   // What the person may do has changed, or who the person is must be shown anew: every session ends.
   if ((id !== caller.personId && !isOnlyMarked) || change.resetSecondFactor || change.isActive === false) await deleteSessions(tx, id)
-  if (change.isActive === false) await context.departures.leave(tx, caller.actor, id)
+  if (differing.isActive === false) {
+    await withdraw(tx, caller, eq(invitations.email, before.email))
+    await context.departures.leave(tx, caller.actor, id)
+  }
   if (!staysAdministrator) await withdrawInvitationsBy(tx, caller, id)
   if (differing.role !== undefined || differing.isActive !== undefined) await withdrawAnswers(tx)
   await record(tx, {

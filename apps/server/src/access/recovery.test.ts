@@ -132,6 +132,42 @@ test('an invitation that was withdrawn lets nobody in', async ({ world }) => {
   expect(await entriesOf(administrator, 'invitation.withdrawn')).toMatchObject([{ data: { email: 'eve@tocsin.test' } }])
 })
 
+test('who is invited is put into a team at once, invited again with another role, and leaves the team when the invitation is withdrawn', async ({ world }) => {
+  const administrator = await world.person('administrator')
+  const invite = (role: 'responder' | 'administrator') => administrator.call('invite', { body: { email: 'eve@tocsin.test', name: 'Eve', role } })
+  const eve = async () => (await administrator.call('people')).people.find(({ email }) => email === 'eve@tocsin.test')
+  await invite('administrator')
+  await expect(
+    administrator.call('changePerson', { params: { id: administrator.id }, body: { role: 'lead' } }),
+    'an administrator who has not accepted cannot help anybody',
+  ).rejects.toThrow(/only administrator/)
+  const { id, link } = await invite('responder')
+  expect(await eve()).toMatchObject({ hasJoined: false, role: 'responder', isActive: true })
+  const memberIds = [(await eve())?.id ?? '']
+  const team = await administrator.call('saveTeam', { body: { name: 'Response', kind: 'security', memberIds } })
+  expect(team.members).toMatchObject([{ name: 'Eve' }])
+  await administrator.call('withdrawInvitation', { params: { id } })
+  expect(await eve()).toMatchObject({ isActive: false })
+  expect((await administrator.call('teams')).find(({ name }) => name === 'Response')?.members).toEqual([])
+  const accept = (token: string) => world.client()('acceptInvitation', { body: { token: token.split('/invite/')[1] ?? '', name: 'Eve', password } })
+  await expect(accept(link)).rejects.toMatchObject(refusal('forbidden'))
+  const again = await invite('responder')
+  expect(await eve(), 'the same account').toMatchObject({ id: memberIds[0], isActive: true })
+  await accept(again.link)
+  expect(await eve()).toMatchObject({ id: memberIds[0], hasJoined: true, role: 'responder' })
+  await expect(invite('responder')).rejects.toThrow(/already has an account/)
+})
+
+test('who is deactivated before they accept gets in by no invitation', async ({ world }) => {
+  const administrator = await world.person('administrator')
+  const { link } = await administrator.call('invite', { body: { email: 'eve@tocsin.test', name: 'Eve', role: 'lead' } })
+  const id = (await administrator.call('people')).people.find(({ email }) => email === 'eve@tocsin.test')?.id ?? ''
+  await administrator.call('changePerson', { params: { id }, body: { isActive: false } })
+  await administrator.call('changePerson', { params: { id }, body: { isActive: true } })
+  const accept = { body: { token: link.split('/invite/')[1] ?? '', name: 'Eve', password } }
+  await expect(world.client()('acceptInvitation', accept)).rejects.toMatchObject(refusal('forbidden'))
+})
+
 test('an administrator who lost everything is let in again by a link that is made on the server, on record, and all administrators are paged', async ({
   world,
 }) => {

@@ -96,7 +96,7 @@ export function accessBindings(context: AppContext): Bindings {
       invitations: caller.role === 'administrator' ? await openInvitations(reader) : [],
     })),
     command(routes.invite, (tx, { caller, body }) => invite(tx, messenger, caller, body)),
-    command(routes.withdrawInvitation, (tx, { caller, params }) => withdrawInvitation(tx, caller, params.id)),
+    command(routes.withdrawInvitation, (tx, { caller, params }) => withdrawInvitation(tx, context, caller, params.id)),
     openCommand(routes.acceptInvitation, async (tx, { body, connection }) =>
       startSession(tx, context, connection, await acceptInvitation(tx, secrets, body), 'password'),
     ),

@@ -1,5 +1,5 @@
 import { type OrganizationFile, type PageTarget, type PlanLine, type TargetShape, teamOnCallDefaults } from '@tocsin/api'
-import { type AppContext, addPerson, type Caller, invite, listPeople } from '../access/index.ts'
+import { type AppContext, type Caller, invite, listPeople } from '../access/index.ts'
 import { listServices, listTeams, saveService, saveTeam } from '../directory/index.ts'
 import { record } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
@@ -96,8 +96,6 @@ async function applyPeople(tx: Tx, context: AppContext, caller: Caller, { people
     if (known.find(person.email) !== undefined) continue
     if (caller.actor.kind === 'key' && person.role === 'administrator')
       throw invalid(`people.${i}.role`, 'must not be administrator: an API key cannot add administrators. Invite them under People')
-    const { id } = await addPerson(tx, { ...person, passwordHash: null, isDemo: false })
-    await record(tx, { actor: caller.actor, type: 'person.entered', subject: { kind: 'person', id }, data: { email: person.email, role: person.role } })
     await invite(tx, context.messenger, caller, person)
   }
 }
