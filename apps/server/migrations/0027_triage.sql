@@ -1,3 +1,4 @@
+ALTER TABLE "services" ALTER COLUMN "engineering_team_id" DROP NOT NULL;--> statement-breakpoint
 ALTER TABLE "alerts" ADD COLUMN "assignee_id" uuid;--> statement-breakpoint
 ALTER TABLE "alerts" ADD CONSTRAINT "alerts_assignee_id_people_id_fk" FOREIGN KEY ("assignee_id") REFERENCES "public"."people"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "alerts_assignee" ON "alerts" USING btree ("assignee_id") WHERE "alerts"."assignee_id" is not null and "alerts"."disposition_at" is null;

@@ -7,7 +7,11 @@ export const ServiceInput = z.object({
   name: Line(80),
   description: z.string().trim().max(2_000).default(''),
   securityTeamId: Id.describe('The team that alerts page and that leads the response; of any kind'),
-  engineeringTeamId: Id.describe('The team that owns the service and implements the response plan; of any kind, and may be the same'),
+  engineeringTeamId: Id.nullable()
+    .default(null)
+    .describe(
+      'The team that owns the service and implements the response plan; of any kind, and may be the same. While there is none, the security team is asked',
+    ),
   pageFrom: Severity.default('high').describe('Alerts of this severity or above page; lower ones go to the triage queue'),
 })
 export const Service = z
@@ -16,7 +20,7 @@ export const Service = z
     name: z.string(),
     description: z.string(),
     securityTeam: Reference,
-    engineeringTeam: Reference,
+    engineeringTeam: Reference.nullable(),
     pageFrom: Severity,
     isDemo: z.boolean(),
     version: Version,

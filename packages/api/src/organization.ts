@@ -121,7 +121,7 @@ export const OrganizationFile = z
           name: Line(80),
           description: z.string().trim().max(2_000).default(''),
           securityTeam: Name,
-          engineeringTeam: Name,
+          engineeringTeam: Name.optional(),
           pageFrom: Severity.default('high'),
         }),
       )

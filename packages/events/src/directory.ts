@@ -4,7 +4,7 @@ import { CalendarDays, Count, Id, NoticeStart, NoticeUnit, Role, Severity, TeamK
 import { list } from './words.ts'
 
 const Team = z.strictObject({ name: z.string(), kind: TeamKind, memberIds: z.array(Id) })
-const Service = z.strictObject({ name: z.string(), description: z.string(), securityTeamId: Id, engineeringTeamId: Id, pageFrom: Severity })
+const Service = z.strictObject({ name: z.string(), description: z.string(), securityTeamId: Id, engineeringTeamId: Id.nullable(), pageFrom: Severity })
 const Customer = z.strictObject({
   name: z.string(),
   region: z.string(),

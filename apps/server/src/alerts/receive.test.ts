@@ -132,7 +132,7 @@ describe('an alert pages', () => {
     primary.expectPage(/billing: Bulk read/)
     first.primary.expectNoPage()
 
-    const saved = { name: 'billing', securityTeamId: team.id, engineeringTeamId: service.engineeringTeam.id, id: service.id, version: service.version }
+    const saved = { name: 'billing', securityTeamId: team.id, engineeringTeamId: service.engineeringTeam?.id, id: service.id, version: service.version }
     await lead.call('saveService', { body: { ...saved, pageFrom: 'critical' } })
     await send(lead, { title: 'Below critical', severity: 'high', service: 'billing' })
     expect((await pageTitles(lead)).sort()).toEqual(['No service', 'billing: Bulk read'])

@@ -7,7 +7,7 @@ import { listServices, saveService } from './services.ts'
 import { leaveTeams, listTeams, saveTeam } from './teams.ts'
 
 export { listCustomers, saveCustomer } from './customers.ts'
-export { knownServices, listServices, saveService } from './services.ts'
+export { knownServices, listServices, ownerTeamOf, saveService } from './services.ts'
 export { calendars, customers, services, teamMembers, teams } from './tables.ts'
 export { assertSameTeam, firstSecurityTeam, listTeams, saveTeam } from './teams.ts'
 

@@ -17,13 +17,16 @@ type Input = z.output<typeof ServiceInput> & { id?: string | undefined; version?
 const securityTeam = alias(teams, 'security_team')
 const engineeringTeam = alias(teams, 'engineering_team')
 
+/** The team that carries out the response on a service: the security team while the service has no engineering team. */
+export const ownerTeamOf = sql<string>`coalesce(${services.engineeringTeamId}, ${services.securityTeamId})`
+
 /** The services by name, or the one with this id or name. */
 export async function listServices(reader: Reader, idOrName?: string): Promise<Service[]> {
   const rows = await reader.db
     .select({ service: services, security: securityTeam, engineering: engineeringTeam })
     .from(services)
     .innerJoin(securityTeam, eq(securityTeam.id, services.securityTeamId))
-    .innerJoin(engineeringTeam, eq(engineeringTeam.id, services.engineeringTeamId))
+    .leftJoin(engineeringTeam, eq(engineeringTeam.id, services.engineeringTeamId))
     .where(idOrName === undefined ? undefined : sql`(${services.id}::text = ${idOrName} or ${services.name} = ${idOrName})`)
     .orderBy(asc(services.name))
   return rows.map(({ service, security, engineering }) => ({
@@ -31,7 +34,7 @@ export async function listServices(reader: Reader, idOrName?: string): Promise<S
     name: service.name,
     description: service.description,
     securityTeam: { id: security.id, name: security.name },
-    engineeringTeam: { id: engineering.id, name: engineering.name },
+    engineeringTeam: engineering && { id: engineering.id, name: engineering.name },
     pageFrom: service.pageFrom,
     isDemo: service.isDemo,
     version: service.version,
@@ -52,7 +55,10 @@ export async function knownServices(reader: Reader, ids: readonly string[]): Pro
 export async function saveService(tx: Tx, caller: Caller, input: Input, isDemo = false): Promise<Service> {
   await holdLock(tx, 'organization')
   // A team of any kind, and the same one for both sides where one team answers for all of a service.
-  for (const field of ['securityTeamId', 'engineeringTeamId'] as const) await assertTeam(tx, input[field], field)
+  for (const field of ['securityTeamId', 'engineeringTeamId'] as const) {
+    const teamId = input[field]
+    if (teamId !== null) await assertTeam(tx, teamId, field)
+  }
   const id = input.id ?? newId()
   if (await isNameTaken(tx, services, input.name, id)) throw conflict(`A service named ${input.name} already exists.`)
   const values = {

@@ -13,9 +13,8 @@ export const services = table(
     securityTeamId: uuid('security_team_id')
       .notNull()
       .references(() => teams.id),
-    engineeringTeamId: uuid('engineering_team_id')
-      .notNull()
-      .references(() => teams.id),
+    /** Null until one is chosen: the security team is asked meanwhile. */
+    engineeringTeamId: uuid('engineering_team_id').references(() => teams.id),
     pageFrom: choice('page_from', severities).notNull(),
     version: integer('version').notNull().default(1),
     isDemo: boolean('is_demo').notNull().default(false),

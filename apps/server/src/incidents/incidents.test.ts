@@ -256,6 +256,23 @@ describe('who leads', () => {
     await world.settle()
     expect((await engineer.call('incident', { params: { id: incident.id } })).lead?.name).toBe(security.primary.name)
   })
+
+  test('of a service that has no engineering team yet the security team is paged, and who answers leads and owns', async ({ world }) => {
+    const security = await world.team()
+    const administrator = await world.person('administrator')
+    const { id } = await administrator.call('saveService', { body: { name: 'ledger', securityTeamId: security.team.id } })
+    expect((await administrator.call('services')).find(service => service.id === id)).toMatchObject({ engineeringTeam: null })
+    expect((await administrator.call('exportOrganization')).services).toMatchObject([{ name: 'ledger' }])
+    const reporter = await world.person('responder')
+    const incident = await reporter.call('openIncident', { body: { title: 'Odd queries', reason: 'At night.', serviceIds: [id] } })
+    await world.settle()
+    security.primary.expectPage(/Odd queries/)
+    const [page] = (await security.primary.call('pages')).items
+    await security.primary.call('acknowledgePage', { params: { id: page?.id ?? '' } })
+    await world.settle()
+    const { lead, owner } = await reporter.call('incident', { params: { id: incident.id } })
+    expect([lead?.name, owner?.name]).toEqual([security.primary.name, security.primary.name])
+  })
 })
 
 describe('severity', () => {

@@ -2,7 +2,7 @@ import { erasureRoutes, factRoutes, proposalRoutes, incidentRoleRoutes as roleRo
 import { and, eq, or, sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
-import { services, teams } from '../directory/index.ts'
+import { ownerTeamOf, services, teams } from '../directory/index.ts'
 import { onlyChanged } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { topicOf } from '../paging/index.ts'
@@ -62,10 +62,10 @@ export { ClosingConditions, type CustomerObligations, DeclarationEffects } from 
 /** The roles that a team fills in an incident: by the sides of the affected services that it answers, or else by its kind. */
 async function rolesOf(reader: Reader, incidentId: string, teamId: string): Promise<readonly ('lead' | 'owner')[]> {
   const affected = await reader.db
-    .select({ security: services.securityTeamId, engineering: services.engineeringTeamId })
+    .select({ security: services.securityTeamId, engineering: ownerTeamOf })
     .from(incidentServices)
     .innerJoin(services, eq(services.id, incidentServices.serviceId))
-    .where(and(eq(incidentServices.incidentId, incidentId), or(eq(services.securityTeamId, teamId), eq(services.engineeringTeamId, teamId))))
+    .where(and(eq(incidentServices.incidentId, incidentId), or(eq(services.securityTeamId, teamId), eq(ownerTeamOf, teamId))))
   const sides = [
     ...(affected.some(({ security }) => security === teamId) ? ['lead' as const] : []),
     ...(affected.some(({ engineering }) => engineering === teamId) ? ['owner' as const] : []),

@@ -1,7 +1,7 @@
 import type { Severity } from '@tocsin/api'
 import { asc, eq } from 'drizzle-orm'
 import { type AppContext, type Caller, findPerson } from '../access/index.ts'
-import { firstSecurityTeam, listServices, listTeams, services } from '../directory/index.ts'
+import { firstSecurityTeam, listServices, listTeams, ownerTeamOf, services } from '../directory/index.ts'
 import { record, system } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -71,8 +71,8 @@ export async function listServicesAffected(tx: Tx, context: AppContext, caller: 
       tx,
       context,
       incident,
-      service.engineeringTeam.id,
-      `${service.name} is affected (${each.basis}). Your team owns the service and carries out the response on it.`,
+      (service.engineeringTeam ?? service.securityTeam).id,
+      `${service.name} is affected (${each.basis}). ${service.engineeringTeam ? 'Your team owns the service and carries out the response on it.' : 'The service has no engineering team yet: your team carries out the response on it.'}`,
     )
   }
   return true
@@ -148,7 +148,7 @@ interface RolePage {
 /** The team that answers for a role of an incident: of the first of its services, or else the first security team. */
 async function teamFor(tx: Tx, incident: IncidentRow, role: 'lead' | 'owner'): Promise<string | undefined> {
   const [service] = await tx.db
-    .select({ teamId: role === 'lead' ? services.securityTeamId : services.engineeringTeamId })
+    .select({ teamId: role === 'lead' ? services.securityTeamId : ownerTeamOf })
     .from(incidentServices)
     .innerJoin(services, eq(services.id, incidentServices.serviceId))
     .where(eq(incidentServices.incidentId, incident.id))

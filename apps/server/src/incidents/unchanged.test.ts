@@ -122,7 +122,7 @@ test('saving teams, services, customers, schedules, policies and people as they 
     await admin.call('saveApprenticeship', trainee)
     await admin.call('saveTeam', { body: { id, version, name, kind, memberIds: members.map(member => member.id).toReversed() } })
     const { securityTeam, engineeringTeam, isDemo: _, ...facts } = service
-    await admin.call('saveService', { body: { ...facts, securityTeamId: securityTeam.id, engineeringTeamId: engineeringTeam.id } })
+    await admin.call('saveService', { body: { ...facts, securityTeamId: securityTeam.id, engineeringTeamId: engineeringTeam?.id } })
     const { services, isDemo: __, noticeTerm, ...terms } = kept
     const { calendar, ...term } = noticeTerm
     await admin.call('saveCustomer', {

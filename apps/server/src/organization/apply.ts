@@ -293,7 +293,7 @@ async function applyServices(tx: Tx, caller: Caller, { services }: OrganizationF
     await saveService(tx, caller, {
       ...{ name, description, pageFrom },
       securityTeamId: teams.idOf(service.securityTeam, `services.${i}.securityTeam`),
-      engineeringTeamId: teams.idOf(service.engineeringTeam, `services.${i}.engineeringTeam`),
+      engineeringTeamId: service.engineeringTeam === undefined ? null : teams.idOf(service.engineeringTeam, `services.${i}.engineeringTeam`),
       ...(before ? { id: before.id, version: before.version } : {}),
     })
   }

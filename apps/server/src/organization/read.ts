@@ -96,7 +96,8 @@ export async function readOrganization(reader: Reader): Promise<OrganizationFile
       })),
     services: services.map(({ name, description, securityTeam, engineeringTeam, pageFrom }) => ({
       ...{ name, description, pageFrom },
-      ...{ securityTeam: securityTeam.name, engineeringTeam: engineeringTeam.name },
+      securityTeam: securityTeam.name,
+      ...(engineeringTeam ? { engineeringTeam: engineeringTeam.name } : {}),
     })),
   }
   return OrganizationFile.parse(input)

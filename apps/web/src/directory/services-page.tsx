@@ -61,7 +61,7 @@ export function ServicesPage() {
                           </Text>
                         </Table.Td>
                         <Table.Td>{service.securityTeam.name}</Table.Td>
-                        <Table.Td>{service.engineeringTeam.name}</Table.Td>
+                        <Table.Td>{service.engineeringTeam?.name ?? <span className="quiet">Unassigned</span>}</Table.Td>
                         <Table.Td>
                           <SeverityBadge severity={service.pageFrom} />
                         </Table.Td>
@@ -88,7 +88,7 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
       name: one?.name ?? '',
       description: one?.description ?? '',
       securityTeamId: one?.securityTeam.id ?? '',
-      engineeringTeamId: one?.engineeringTeam.id ?? '',
+      engineeringTeamId: one?.engineeringTeam?.id ?? null,
       pageFrom: (one?.pageFrom ?? 'high') as string,
     }),
     { toBody: values => ({ ...values, ...(service ? { id: service.id } : {}) }), done: 'Saved.', onDone: onClose },
@@ -105,6 +105,7 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
           <Textarea label="Description" description="What it does and what data it holds" autosize minRows={2} {...form.getInputProps('description')} />
           <Select
             label="Security response team"
+            required
             description="Leads incidents"
             data={teamsOf('security')}
             nothingFoundMessage="Create a team first"
@@ -114,9 +115,10 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
           <Select
             label="Engineering team"
             description="Owns the service and carries out the plan. May be the same team"
+            placeholder="Unassigned: the security response team is asked"
             data={teamsOf('engineering')}
             nothingFoundMessage="Create a team first"
-            allowDeselect={false}
+            clearable
             {...form.getInputProps('engineeringTeamId')}
           />
           <Select label="Page from severity" data={[...severities]} allowDeselect={false} {...form.getInputProps('pageFrom')} />

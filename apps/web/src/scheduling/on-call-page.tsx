@@ -167,7 +167,7 @@ function Services({ teams }: { teams: readonly TeamOnCall[] }) {
             <Table.Tr key={service.id}>
               <Table.Td fw={550}>{service.name}</Table.Td>
               <Table.Td>{onCall(service.securityTeam.id)}</Table.Td>
-              <Table.Td>{onCall(service.engineeringTeam.id)}</Table.Td>
+              <Table.Td>{service.engineeringTeam ? onCall(service.engineeringTeam.id) : <span className="quiet">Unassigned</span>}</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>
