@@ -1,5 +1,20 @@
 import { z } from 'zod'
-import { At, ChangingQuery, Id, IdParams, Instant, isVisible, Line, PageQuery, pageOf, type Severity, Text, UpdatedQuery, Version } from './common.ts'
+import {
+  At,
+  ChangingQuery,
+  Id,
+  IdParams,
+  Instant,
+  isVisible,
+  Line,
+  PageQuery,
+  pageOf,
+  Reference,
+  type Severity,
+  Text,
+  UpdatedQuery,
+  Version,
+} from './common.ts'
 import { atLeast, route } from './route.ts'
 
 export const ruleLevels = ['informational', 'low', 'medium', 'high', 'critical'] as const
@@ -33,6 +48,7 @@ export const DetectionRule = z
     lastMatchAt: At.nullable(),
     falsePositiveShare: z.number().nullable().describe('Share of its alerts with a disposition that were false positives, 0 to 1'),
     expiresAt: At.nullable().describe('When an exception expires'),
+    service: Reference.nullable().describe('The service that its alerts are about; null leaves it to the log source'),
   })
   .meta({ id: 'DetectionRule' })
 export type DetectionRule = z.output<typeof DetectionRule>
@@ -85,6 +101,7 @@ export const LogSource = z
     lastSeenAt: At.nullable(),
     events: z.number(),
     isSilent: z.boolean(),
+    service: Reference.nullable().describe('The service that alerts on its events are about, unless their rule has one'),
     problem: z.string().nullable().describe('Why its files cannot be read'),
     revokedAt: At.nullable(),
   })
@@ -184,6 +201,15 @@ export const detectionRoutes = {
     access: atLeast('lead', 'detection:write'),
     params: IdParams,
     body: z.object({ isEnabled: z.boolean() }),
+    reply: DetectionRuleDetail,
+  }),
+  assignDetectionRule: route({
+    method: 'PUT',
+    path: '/api/v1/detection/rules/{id}/service',
+    summary: 'Set the service that the alerts of a rule are about, whose team they page',
+    access: atLeast('lead', 'detection:write'),
+    params: IdParams,
+    body: z.object({ serviceId: Id.nullable() }),
     reply: DetectionRuleDetail,
   }),
   importDetectionRules: route({
@@ -286,9 +312,19 @@ export const detectionRoutes = {
       senders: z.array(Line(80)).max(50).default([]),
       files: z.array(Text(500)).max(50).default([]).describe('Absolute paths of files on the server; file names may contain wildcards (*)'),
       gapMinutes: z.number().int().min(1).max(10_080).nullable().default(60),
+      serviceId: Id.nullable().default(null).describe('The service that alerts on its events are about'),
     }),
     reply: z.object({ source: LogSource, key: z.string(), url: z.string() }),
     status: 201,
+  }),
+  assignLogSource: route({
+    method: 'PUT',
+    path: '/api/v1/log-sources/{id}/service',
+    summary: 'Set the service that alerts on the events of a log source are about; a rule that has one of its own goes first',
+    access: atLeast('lead', 'detection:write'),
+    params: IdParams,
+    body: z.object({ serviceId: Id.nullable() }),
+    reply: LogSource,
   }),
   revokeLogSource: route({
     method: 'DELETE',

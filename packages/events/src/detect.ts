@@ -36,6 +36,17 @@ export const detectEvents = [
     sentence: ({ data }) => `Enabled rule ${data.title}`,
   }),
   event({
+    type: 'detection-rule.assigned',
+    version: 1,
+    subject: 'detection-rule',
+    within: 'none',
+    data: z.strictObject({
+      ...{ title: z.string(), ruleId: z.string(), service: z.string().nullable() },
+      before: z.strictObject({ service: z.string().nullable() }),
+    }),
+    sentence: ({ data }) => `Set the service of rule ${data.title} to ${data.service ?? 'none'} (was ${data.before.service ?? 'none'})`,
+  }),
+  event({
     type: 'detection-rule.disabled',
     version: 1,
     subject: 'detection-rule',
@@ -77,8 +88,17 @@ export const detectEvents = [
       senders: z.array(z.string()),
       files: z.array(z.string()),
       gapMinutes: Count.nullable(),
+      service: z.string().nullable().optional(),
     }),
     sentence: ({ data }) => `Added log source ${data.name}`,
+  }),
+  event({
+    type: 'log-source.assigned',
+    version: 1,
+    subject: 'log-source',
+    within: 'none',
+    data: z.strictObject({ name: z.string(), service: z.string().nullable(), before: z.strictObject({ service: z.string().nullable() }) }),
+    sentence: ({ data }) => `Set the service of log source ${data.name} to ${data.service ?? 'none'} (was ${data.before.service ?? 'none'})`,
   }),
   event({
     type: 'log-source.revoked',

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { until } from '../../test/alertmanager.ts'
+import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 import { saveAway } from '../kernel/uptime.ts'
 
@@ -46,6 +47,38 @@ async function rulesActive(world: World): Promise<void> {
 }
 
 describe('from an event to an alert', () => {
+  test('pages the team of the service that the rule is about, or else of that of the log source', async ({ world }) => {
+    const lead = await world.person('lead')
+    const [first, payments, storage] = [await world.team(), await world.team(), await world.team()]
+    const billing = await world.service('billing', payments.team)
+    const archive = await world.service('archive', storage.team)
+    const rule = await lead.call('createDetectionRule', { body: { text: whoami } })
+    expect(rule.service).toBeNull()
+    const unknown = { serviceId: rule.id }
+    await expect(lead.call('assignDetectionRule', { params: { id: rule.id }, body: unknown })).rejects.toMatchObject(refusal('invalid', 'serviceId'))
+    await expect(lead.call('createLogSource', { body: { name: 'Windows', ...unknown } })).rejects.toMatchObject(refusal('invalid', 'serviceId'))
+    const url = await source(world, lead, { serviceId: billing.id })
+    const serviceOf = async (Computer: string) => {
+      await post(`${url}/events`, lines(sysmon({ Computer, Image: 'C:\\whoami.exe' })))
+      await matched(world)
+      return (await lead.call('alerts', {})).items.find(({ title }) => title.includes(Computer))?.service?.name ?? null
+    }
+    expect(await serviceOf('ws1')).toBe('billing')
+    payments.primary.expectPage(/Who am I/)
+    expect((await lead.call('assignDetectionRule', { params: { id: rule.id }, body: { serviceId: archive.id } })).service).toMatchObject({ name: 'archive' })
+    expect(await serviceOf('ws2')).toBe('archive')
+    storage.primary.expectPage(/Who am I/)
+    await lead.call('assignDetectionRule', { params: { id: rule.id }, body: { serviceId: null } })
+    const [mine] = (await lead.call('logSources', {})).filter(({ name }) => name === 'Windows')
+    await lead.call('assignLogSource', { params: { id: mine?.id ?? '' }, body: { serviceId: null } })
+    expect(await serviceOf('ws3')).toBeNull()
+    first.primary.expectPage(/Who am I/)
+    payments.primary.expectNoPage()
+    const told = (await lead.call('journal', { query: { limit: 200 } })).items.map(({ sentence }) => sentence)
+    expect(told).toContain('Set the service of rule Who am I to archive (was none)')
+    expect(told).toContain('Set the service of log source Windows to none (was billing)')
+  })
+
   test('a match pages, shows what matched, and counts up on the same host and user', async ({ world }) => {
     const { primary } = await world.team()
     const lead = await world.person('lead')

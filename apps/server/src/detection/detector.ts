@@ -17,6 +17,7 @@ import { keepMatches, WatchedEvents } from './matches.ts'
 import { bundleOwn } from './own-alerts.ts'
 import { ownSourceId } from './own-trail.ts'
 import { type ActiveRule, activeRules } from './rules.ts'
+import { servicesOf } from './services.ts'
 import { readMapping, readPlaceholders } from './settings.ts'
 import { sourceSettings } from './source-settings.ts'
 import { noteSeen, watchSources } from './sources.ts'
@@ -405,7 +406,8 @@ export class Detector {
     const all = [...found, ...sighted]
     for (let from = 0; from < all.length; from += findingsAtOnce) {
       const slice = all.slice(from, from + findingsAtOnce)
-      const raised = slice.map(finding => alertOf(finding, armed.mapping, armed.rows.get(finding.rule.id)))
+      const serviceIds = await servicesOf(tx, armed.rows, slice)
+      const raised = slice.map((finding, i) => alertOf(finding, armed.mapping, armed.rows.get(finding.rule.id), serviceIds[i]))
       const received = await receiveAlerts(tx, this.#context, system, 'detection', await bundleOwn(tx, slice, raised))
       const alertIds = received.map(({ id }) => id)
       await keepMatches(tx, this.#watched, armed.rows, slice, alertIds)

@@ -30,8 +30,17 @@ const windowHours = 24
 /** Begins the deduplication key of each alert of a rule within its window. */
 export const windowKeyOf = ({ rule, batch }: Finding): string => `${rule.id} ${Math.floor(Date.parse(batch.receivedAt) / (windowHours * 3_600_000))}`
 
-/** The alert of a finding. @param active which text of the rule matched; an indicator has none */
-export function alertOf(finding: Finding, mapping: FieldMapping = {}, active?: Omit<ActiveRule, 'title'>): IncomingAlert & { labels: Record<string, string> } {
+/**
+ * The alert of a finding.
+ * @param active which text of the rule matched; an indicator has none
+ * @param serviceId what it is about; null where nobody has said it
+ */
+export function alertOf(
+  finding: Finding,
+  mapping: FieldMapping = {},
+  active?: Omit<ActiveRule, 'title'>,
+  serviceId: string | null = null,
+): IncomingAlert & { labels: Record<string, string> } {
   const { rule, match, correlation, indicator } = finding
   const event = new EventView(match.text, mapping)
   const entity = correlation === undefined ? entityOf(event) : Object.values(correlation.group).join(' ')
@@ -40,7 +49,7 @@ export function alertOf(finding: Finding, mapping: FieldMapping = {}, active?: O
   return {
     title: storable(entity === '' ? rule.title : `${rule.title}: ${entity}`, 300),
     severity: severities[rule.level] ?? 'medium',
-    serviceId: null,
+    serviceId,
     // The same rule on the same entity is one alert with a count, for as long as its window.
     dedupKey: storable(`${windowKeyOf(finding)} ${entity}`, 300),
     source: 'detection',

@@ -29,6 +29,7 @@ import type { EventIntake } from './intake.ts'
 import { assertRevocable } from './own-trail.ts'
 import type { Parsers } from './parsers.ts'
 import { changeRule, createRule, enableRule, importRules, listRules, listVersions, parseRuleText, readRule, visibleRule } from './rules.ts'
+import { assignLogSource, assignRule } from './services.ts'
 import { readMapping, readPlaceholders, saveMapping, savePlaceholders, shownMapping, shownPlaceholders } from './settings.ts'
 import { sourceSettings } from './source-settings.ts'
 import { createLogSource, listLogSources, revokeLogSource, watchSources } from './sources.ts'
@@ -50,6 +51,10 @@ export function detectionBindings(context: AppContext, { detector, intake, follo
     query(routes.detectionRuleVersions, (reader, { caller, params, query }) => listVersions(reader, context, caller, params.id, query)),
     command(routes.createDetectionRule, (tx, { caller, body }) => createRule(tx, context, caller, body.text, { read })),
     command(routes.changeDetectionRule, (tx, { caller, params, body }) => changeRule(tx, context, caller, params.id, body.text, body.version, read)),
+    command(routes.assignDetectionRule, async (tx, { caller, params, body }) => {
+      await assignRule(tx, context, caller, params.id, body.serviceId)
+      return readRule(tx, context, caller, params.id)
+    }),
     command(routes.enableDetectionRule, (tx, { caller, params, body }) => enableRule(tx, context, caller, params.id, body.isEnabled)),
     workflow(routes.importDetectionRules, async (database, { caller, body, files }) => {
       const found = await rulesIn(files)
@@ -105,6 +110,12 @@ export function detectionBindings(context: AppContext, { detector, intake, follo
       const { source, ...secret } = await createLogSource(tx, context.messenger.origin, caller.actor, body)
       await watchSources(tx, context)
       return { ...secret, source: { ...source, problem: null } }
+    }),
+    command(routes.assignLogSource, async (tx, { caller, params, body }) => {
+      await assignLogSource(tx, caller, params.id, body.serviceId)
+      const [source] = await listLogSources(tx, params.id)
+      if (!source) throw notFound('log source')
+      return { ...source, problem: follower.problemOf(params.id) }
     }),
     command(routes.revokeLogSource, (tx, { caller, params }) => {
       assertRevocable(params.id)

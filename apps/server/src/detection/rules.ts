@@ -7,6 +7,7 @@ import { and, asc, desc, eq, gt, gte, ilike, inArray, isNotNull, isNull, lt, ne,
 import { z } from 'zod'
 import type { AppContext, Caller, Viewer } from '../access/index.ts'
 import { alerts } from '../alerts/index.ts'
+import { services } from '../directory/index.ts'
 import { type Actor, changedSince, record, system } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
@@ -137,7 +138,8 @@ export async function createRule(
   return readRule(tx, context, caller, id)
 }
 
-async function lock(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<Row> {
+/** Locks a rule for a change, if the caller may see it. */
+export async function lockRule(tx: Tx, context: AppContext, caller: Caller, id: string): Promise<Row> {
   const [row] = await tx.db
     .select()
     .from(detectionRules)
@@ -157,7 +159,7 @@ export async function changeRule(
   read: ReadRules,
 ): Promise<DetectionRuleDetail> {
   const { actor } = caller
-  const before = await lock(tx, context, caller, id)
+  const before = await lockRule(tx, context, caller, id)
   if (before.version !== version) throw changedMeanwhile()
   if (before.text === text) return readRule(tx, context, caller, id)
   const { parsed, problems } = await parseRuleText(tx, text, { besides: before.ruleId, read })
@@ -202,7 +204,7 @@ async function replaceText(tx: Tx, by: Actor, before: Row, columns: ReturnType<t
 
 export async function enableRule(tx: Tx, context: AppContext, caller: Caller, id: string, isEnabled: boolean): Promise<DetectionRuleDetail> {
   const { actor } = caller
-  const before = await lock(tx, context, caller, id)
+  const before = await lockRule(tx, context, caller, id)
   if (before.isEnabled !== isEnabled) {
     await tx.db.update(detectionRules).set({ isEnabled, changedAt: tx.now, changedBy: actor.name }).where(eq(detectionRules.id, id))
     await record(tx, {
@@ -335,6 +337,9 @@ async function shown(reader: Reader, rows: readonly Row[]): Promise<DetectionRul
     reader,
     rows.map(row => row.ruleId),
   )
+  const serviceIds = [...new Set(rows.flatMap(({ serviceId }) => serviceId ?? []))]
+  const about = serviceIds.length === 0 ? [] : await reader.db.select().from(services).where(inArray(services.id, serviceIds))
+  const names = new Map(about.map(({ id, name }) => [id, name]))
   return rows.map(row => ({
     id: row.id,
     ruleId: row.ruleId,
@@ -352,6 +357,7 @@ async function shown(reader: Reader, rows: readonly Row[]): Promise<DetectionRul
     lastMatchAt: row.lastMatchAt,
     falsePositiveShare: shares.get(row.ruleId) ?? null,
     expiresAt: row.expiresAt,
+    service: row.serviceId === null ? null : { id: row.serviceId, name: names.get(row.serviceId) ?? '' },
   }))
 }
 

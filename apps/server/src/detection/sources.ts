@@ -4,6 +4,7 @@ import { and, asc, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import type { AppContext } from '../access/index.ts'
 import { receiveAlerts, resolveBySource } from '../alerts/index.ts'
+import { services } from '../directory/index.ts'
 import { type Actor, record, system } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -12,17 +13,23 @@ import { schedule } from '../kernel/jobs/schedule.ts'
 import { invalid, notFound } from '../kernel/problems.ts'
 import { randomSecret, secretDigest } from '../kernel/secrets.ts'
 import { lastAway, missedFrom } from '../kernel/uptime.ts'
+import { findService } from './services.ts'
 import { type LogSourceParts, logSources } from './tables.ts'
 
 export type LogSourceRow = typeof logSources.$inferSelect
 
 export async function listLogSources(reader: Reader, id?: string): Promise<Omit<LogSource, 'problem'>[]> {
   const rows = await reader.db
-    .select()
+    .select({ source: logSources, service: services.name })
     .from(logSources)
+    .leftJoin(services, eq(services.id, logSources.serviceId))
     .where(id === undefined ? undefined : eq(logSources.id, id))
     .orderBy(asc(logSources.createdAt))
-  return rows.map(({ keyDigest: _, senders, files, ...row }) => ({ ...row, senders: [...senders], files: [...files] }))
+  return rows.map(({ source: { keyDigest: _, senders, files, serviceId, ...row }, service }) => ({
+    ...row,
+    ...{ senders: [...senders], files: [...files] },
+    service: serviceId === null ? null : { id: serviceId, name: service ?? '' },
+  }))
 }
 
 /** Adds a source of log events. Its key is in the answer and nowhere else. */
@@ -30,15 +37,16 @@ export async function createLogSource(
   tx: Tx,
   origin: string,
   actor: Actor,
-  input: { name: string; logsource: LogSourceParts; senders: readonly string[]; files: readonly string[]; gapMinutes: number | null },
+  input: { name: string; logsource: LogSourceParts; senders: readonly string[]; files: readonly string[]; gapMinutes: number | null; serviceId: string | null },
 ): Promise<{ source: Omit<LogSource, 'problem'>; key: string; url: string }> {
   for (const [i, sender] of input.senders.entries())
     if (parseNetwork(sender) === undefined) throw invalid(`senders.${i}`, 'must be an IP address or a network such as 192.0.2.0/24')
   const { name, logsource, senders, files, gapMinutes } = input
+  const service = (await findService(tx, input.serviceId))?.name ?? null
   const id = newId()
   const key = randomSecret(24)
   await tx.db.insert(logSources).values({ ...input, id, keyDigest: secretDigest(key), createdAt: tx.now })
-  await record(tx, { actor, type: 'log-source.added', subject: { kind: 'log-source', id }, data: { name, logsource, senders, files, gapMinutes } })
+  await record(tx, { actor, type: 'log-source.added', subject: { kind: 'log-source', id }, data: { name, logsource, senders, files, gapMinutes, service } })
   const [source] = await listLogSources(tx, id)
   if (!source) throw notFound('log source')
   return { source, key, url: `${origin}/in/${key}` }
@@ -137,7 +145,7 @@ export async function watchSources(tx: Tx, context: AppContext): Promise<void> {
       {
         title: `No events from ${row.name} for ${Math.floor((Date.parse(tx.now) - Date.parse(heardAt)) / 60_000)} minutes`,
         severity: 'medium',
-        serviceId: null,
+        serviceId: row.serviceId,
         dedupKey: row.id,
         source: 'detection',
         labels: { 'log source': row.name },

@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm'
 import { bigserial, boolean, date, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { alerts } from '../alerts/tables.ts'
+import { services } from '../directory/tables.ts'
 import { bytes, choice, count, id, instant, json, table } from '../kernel/columns.ts'
 
 const LogSourceParts = z.object({ category: z.string().optional(), product: z.string().optional(), service: z.string().optional() })
@@ -39,6 +40,8 @@ export const detectionRules = table(
     expiresAt: instant('expires_at'),
     /** The alert that an exception was made from: whose text it repeats, and who may not see the one does not see the other. */
     alertId: uuid('alert_id').references(() => alerts.id, { onDelete: 'set null' }),
+    /** What its alerts are about; null leaves it to the log source. */
+    serviceId: uuid('service_id').references(() => services.id, { onDelete: 'set null' }),
   },
   self => [uniqueIndex('detection_rules_rule_id').on(self.ruleId), index('detection_rules_title').on(self.title, self.id)],
 )
@@ -83,6 +86,8 @@ export const logSources = table(
     /** Files of this machine that it follows; the last part may have wildcards. */
     files: json('files', z.array(z.string()).readonly(), []).notNull().default(sql`'[]'::jsonb`),
     gapMinutes: integer('gap_minutes'),
+    /** What alerts of its events are about, where their rule does not say it. */
+    serviceId: uuid('service_id').references(() => services.id, { onDelete: 'set null' }),
     /** An alert is open because it is silent. */
     isSilent: boolean('is_silent').notNull().default(false),
     createdAt: instant('created_at').notNull(),

@@ -2,6 +2,7 @@ import { Anchor, Badge, Button, Code, Group, Modal, NumberInput, Select, Stack, 
 import type { DeadLetter } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
+import { ServiceSelect } from '../directory/service-select.tsx'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, LoadMore, Section } from '../parts/page.tsx'
@@ -15,6 +16,7 @@ export function LogSources() {
   const mayWrite = useMay('lead')
   const sources = useApi('logSources', {}, { isEnabled: mayRead })
   const revoke = useCommand('revokeLogSource', { done: 'Revoked.' })
+  const assign = useCommand('assignLogSource', { done: 'Service saved.' })
   const [isAdding, setIsAdding] = useState(false)
   if (!mayRead) return <Empty title="Responders only">Log sources are visible to responders.</Empty>
   return (
@@ -36,7 +38,7 @@ export function LogSources() {
               Send logs from Filebeat, Winlogbeat, Fluent Bit, Vector, Logstash or OpenTelemetry. Each log source has its own secret URL.
             </Empty>
           ) : (
-            <Table.ScrollContainer minWidth={620}>
+            <Table.ScrollContainer minWidth={820}>
               <Table>
                 <Table.Tbody>
                   {list.map(source => (
@@ -53,6 +55,16 @@ export function LogSources() {
                             {source.problem}
                           </Text>
                         ) : null}
+                      </Table.Td>
+                      <Table.Td w={200}>
+                        <ServiceSelect
+                          size="xs"
+                          aria-label={`Service of ${source.name}`}
+                          placeholder="No service"
+                          value={source.service?.id ?? null}
+                          readOnly={!mayWrite || source.revokedAt !== null}
+                          onChange={serviceId => assign.mutate({ params: { id: source.id }, body: { serviceId } })}
+                        />
                       </Table.Td>
                       <Table.Td className="numeric">{source.events.toLocaleString()} events</Table.Td>
                       <Table.Td className="quiet">
@@ -99,11 +111,12 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
   const [url, setUrl] = useState<string>()
   const { form, submit, isBusy } = useRouteForm(
     'createLogSource',
-    { name: '', kind: 'said', senders: [] as string[], files: [] as string[], gapMinutes: 60 as number | string },
+    { name: '', serviceId: null as string | null, kind: 'said', senders: [] as string[], files: [] as string[], gapMinutes: 60 as number | string },
     {
       toBody: values => ({
         name: values.name,
         logsource: kinds[values.kind]?.logsource ?? {},
+        serviceId: values.serviceId,
         senders: values.senders,
         files: values.files,
         gapMinutes: values.gapMinutes === '' ? null : values.gapMinutes,
@@ -124,6 +137,11 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
               data={Object.entries(kinds).map(([value, { label }]) => ({ value, label }))}
               allowDeselect={false}
               {...form.getInputProps('kind')}
+            />
+            <ServiceSelect
+              label="Service"
+              description="What alerts on these logs are about: they page its team. A rule that has a service goes first"
+              {...form.getInputProps('serviceId')}
             />
             <TagsInput
               label="Syslog senders"

@@ -3,6 +3,7 @@ import { useNavigate, useParams } from '@tanstack/react-router'
 import { type DetectionRuleDetail, type DetectionRuleVersion, levelSeverities } from '@tocsin/api'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
+import { ServiceSelect } from '../directory/service-select.tsx'
 import { useRecordForm } from '../forms.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
 import { FormProblem, Loaded, LoadedPage, LoadMore, Page, ProblemNote, Section } from '../parts/page.tsx'
@@ -102,6 +103,7 @@ function RuleView({ rule }: { rule: DetectionRuleDetail }) {
     hold(rule)
   }
   const enable = useCommand('enableDetectionRule')
+  const assign = useCommand('assignDetectionRule', { done: 'Service saved.' })
   const params = { id: rule.id }
   return (
     <Page
@@ -143,6 +145,16 @@ function RuleView({ rule }: { rule: DetectionRuleDetail }) {
     >
       <FormProblem errors={form.errors.text ? { form: form.errors.text } : form.errors} newer={newer} />
       <Workbench text={text} setText={setText} isReadOnly={!mayWrite} />
+      {rule.kind === 'filter' ? null : (
+        <ServiceSelect
+          label="Service"
+          description="What its alerts are about: they page the team of this service. Without one, the log source decides"
+          maw={480}
+          value={rule.service?.id ?? null}
+          readOnly={!mayWrite}
+          onChange={serviceId => assign.mutate({ params, body: { serviceId } })}
+        />
+      )}
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }}>
           <Section title="Matches per day">
