@@ -1,9 +1,10 @@
-import { notifications } from '@mantine/notifications'
 import { type QueryClient, type UseMutationResult, type UseQueryResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type CallInput, type CallReply, createClient, ProblemError, type RouteName, type routes } from '@tocsin/api'
 import { useEffect, useRef } from 'react'
 import { confirmIdentity } from './identity.ts'
 import { serverClock } from './parts/clock.ts'
+import { toast } from './parts/toast.ts'
+import { queryClient } from './query-client.ts'
 
 const isToConfirm = (type: string) => type === 'urn:tocsin:problem:reauthentication-required'
 
@@ -55,16 +56,16 @@ const targetOf = (input: unknown) => JSON.stringify(typeof input === 'object' &&
  */
 export function useCommand<Name extends RouteName>(
   name: Name,
-  options: { done?: string; onDone?: (reply: Reply<Name>) => void; isQuiet?: boolean } = {},
+  options: { done?: string; onDone?: (reply: Reply<Name>, input: Input<Name>) => void; isQuiet?: boolean } = {},
 ): UseMutationResult<Reply<Name>, ProblemError, Input<Name>> {
   const client = useQueryClient()
   const underWay = useRef(new Set<string>())
   const mutation = useMutation<Reply<Name>, ProblemError, Input<Name>>({
     mutationFn: input => callAny(name, input) as Promise<Reply<Name>>,
-    onSuccess: async reply => {
+    onSuccess: async (reply, input) => {
       const refreshed = refresh(client)
-      if (options.done) notifications.show({ message: options.done, color: 'teal' })
-      options.onDone?.(reply)
+      if (options.done) toast({ message: options.done })
+      options.onDone?.(reply, input)
       await refreshed
     },
     onError: error => {
@@ -82,10 +83,16 @@ export function useCommand<Name extends RouteName>(
   return { ...mutation, mutate }
 }
 
+/** Sends a command that belongs to no part of the page, such as one that takes back what a row did that is no longer there. */
+export async function act<Name extends RouteName>(name: Name, input: Input<Name>): Promise<void> {
+  await callAny(name, input)
+  void refresh(queryClient)
+}
+
 export function tellProblem(error: unknown): void {
   // Who closed the dialog knows why nothing happened.
   if (error instanceof ProblemError && isToConfirm(error.problem.type)) return
-  notifications.show({ color: 'red', title: 'Something went wrong', message: sentenceOf(error), autoClose: 8_000 })
+  toast({ isProblem: true, title: 'Something went wrong', message: sentenceOf(error), autoClose: 8_000 })
 }
 
 /** What went wrong, in a sentence. Where there is no field to show it at, the field is named as people name it: “Person”, not `personId`. */

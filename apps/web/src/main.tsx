@@ -5,11 +5,14 @@ import '@mantine/spotlight/styles.css'
 import './styles.css'
 import { MantineProvider } from '@mantine/core'
 import { Notifications } from '@mantine/notifications'
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { ConfirmIdentity } from './entry/confirm-identity.tsx'
+import { Announcer } from './parts/announce.tsx'
+import { Confirmations } from './parts/confirm.tsx'
+import { queryClient } from './query-client.ts'
 import { router } from './router.tsx'
 import { theme } from './theme.ts'
 
@@ -19,9 +22,11 @@ if (!root) throw new Error('the page has a root')
 createRoot(root).render(
   <StrictMode>
     <MantineProvider theme={theme} defaultColorScheme="auto">
-      <Notifications position="bottom-right" limit={3} autoClose={3_500} />
-      <QueryClientProvider client={new QueryClient()}>
+      <Announcer />
+      <Notifications position="bottom-right" limit={3} autoClose={5_000} aria-live="polite" />
+      <QueryClientProvider client={queryClient}>
         <RouterProvider router={router} />
+        <Confirmations />
         <ConfirmIdentity />
       </QueryClientProvider>
     </MantineProvider>

@@ -172,6 +172,7 @@ describe('coming in', () => {
     await page.getByRole('button', { name: 'Show (access is logged)' }).click()
     await page.getByRole('link', { name: 'mail.eml (1 KB)' }).waitFor()
     await page.getByRole('button', { name: 'Revoke the reporter’s link' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke link' }).click()
     await page.getByText('The reporter’s private link is revoked.').waitFor()
     expect(await seriousViolations(page)).toEqual([])
     await context.close()

@@ -258,6 +258,13 @@ test('who may not do it sees no button for it: an observer, and everybody once t
   // A double click is one command.
   await card.getByRole('button', { name: 'Approve' }).dblclick()
   await card.getByRole('button', { name: 'Send notice' }).dblclick()
+  await dialog.getByText('Emails security@globex.test now. A sent notice cannot be recalled.').waitFor()
+  await dialog.getByText('A key was stolen.').waitFor()
+  expect(
+    world.takeMails().filter(mail => mail.to === 'security@globex.test'),
+    'nothing leaves before the answer',
+  ).toEqual([])
+  await dialog.getByRole('button', { name: 'Send notice' }).dblclick()
   await page.getByText('Sending to the customer’s contacts.').waitFor()
   await world.settle()
   await card.getByText('before the deadline').waitFor()

@@ -102,6 +102,17 @@ export const NoticeInput = z
       context.addIssue({ code: 'custom', path: ['nextCommunicationAt'], message: 'is required while the investigation is not complete' })
   })
 
+/** One mail of a notice, as its customer will read it. */
+export const NoticeMail = z
+  .object({
+    to: z.string().describe('Email address of the contact'),
+    isAlternate: z.boolean().describe('Sent only if no email reaches another contact'),
+    subject: z.string(),
+    body: z.string(),
+  })
+  .meta({ id: 'NoticeMail' })
+export type NoticeMail = z.output<typeof NoticeMail>
+
 export const noticeRoutes = {
   obligations: route({
     method: 'GET',
@@ -152,6 +163,15 @@ export const noticeRoutes = {
     params: IdParams,
     body: z.object({ version: Version }),
     reply: Obligation,
+  }),
+  noticeMails: route({
+    method: 'GET',
+    path: '/api/v1/notices/{id}/mails',
+    summary: 'Preview the emails of a notice as its customer will read them; access to a restricted incident is kept in the audit log',
+    access: atLeast('responder', 'incidents:read'),
+    params: IdParams,
+    reply: z.array(NoticeMail),
+    isReadRecorded: true,
   }),
   sendNotice: route({
     method: 'POST',

@@ -13,6 +13,7 @@ import { joinObligations } from './joined.ts'
 import { whyHeldBack } from './mails.ts'
 import { approveNotice, changeNotice, discardNotice, draftNotice, sendNotice } from './notices.ts'
 import { listObligations, openObligations, readObligation, unsentNotices } from './obligations.ts'
+import { previewMails } from './preview.ts'
 import { clockJob } from './timers.ts'
 import { customerObligations } from './updates.ts'
 
@@ -47,6 +48,11 @@ export function openNotices(context: AppContext, conditions: ClosingConditions, 
     command(routes.changeNotice, async (tx, { caller, params, body }) => read(tx, caller, await changeNotice(tx, context, caller, params.id, body))),
     command(routes.approveNotice, async (tx, { caller, params, body }) => read(tx, caller, await approveNotice(tx, context, caller, params.id, body.version))),
     command(routes.discardNotice, async (tx, { caller, params, body }) => read(tx, caller, await discardNotice(tx, context, caller, params.id, body.version))),
+    command(routes.noticeMails, async (tx, { caller, params }) => {
+      const { incidentId, mails } = await previewMails(tx, context, caller, params.id)
+      await recordRestrictedRead(tx, context, caller, incidentId)
+      return mails
+    }),
     command(routes.sendNotice, async (tx, { caller, params, body }) => read(tx, caller, await sendNotice(tx, context, caller, params.id, body.version))),
     command(routes.proposeDecision, async (tx, { caller, params, body }) => {
       await proposeDecision(tx, context, caller, params.id, body)

@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest'
 import { declare } from '../../test/declared.ts'
+import { refusal } from '../../test/refusal.ts'
 import { type Person, test, type World } from '../../test/world.ts'
 
 const content = { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true }
@@ -228,7 +229,14 @@ describe('a notice', () => {
     }
     world.mail.refuse({ code: 451, text: 'try later' }, legal)
     await notify(obligation, primary, lead)
+    // Whoever sends it reads before what each contact will, and nobody else does.
+    const params = { id: (await obligation())?.notices[0]?.id ?? '' }
+    const preview = await primary.call('noticeMails', { params })
+    await expect((await world.person('observer')).call('noticeMails', { params })).rejects.toMatchObject(refusal('forbidden'))
+    await expect(primary.call('noticeMails', { params: { id: (await obligation())?.id ?? '' } })).rejects.toMatchObject(refusal('not-found'))
     await world.settle()
+    expect(preview.map(({ to, isAlternate }) => [to, isAlternate])).toEqual([security, legal].map(to => [to, false]))
+    expect(world.mail.mails.find(mail => mail.to === security)).toMatchObject({ subject: preview[0]?.subject, text: preview[0]?.body })
     expect(await states()).toEqual({ obligation: 'notified', notice: 'sending', [security]: 'sent', [legal]: 'queued' })
     world.mail.refuse({ code: 550, text: 'no such mailbox' }, legal)
     await world.advance({ minutes: 2 })

@@ -6,6 +6,7 @@ import { tellProblem, useApi, useCommand } from '../api.ts'
 import { enrolPasskey } from '../entry/passkeys.ts'
 import { deviceName } from '../entry/second-factor.tsx'
 import { useRouteForm } from '../forms.ts'
+import { confirmed } from '../parts/confirm.tsx'
 import { FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
 import { RemoveButton } from '../parts/remove-button.tsx'
 import { SessionTable } from '../parts/session-table.tsx'
@@ -38,6 +39,7 @@ function SecondFactors({ me }: { me: Me }) {
   const client = useQueryClient()
   const removePasskey = useCommand('removePasskey', { done: 'Passkey removed.' })
   const removeTotp = useCommand('removeTotp', { done: 'Authenticator app removed.' })
+  const losing = (name: string) => ({ title: `Remove ${name}?`, consequence: 'You can no longer sign in with it.', action: 'Remove', isDanger: true })
   const isOnlyOne = me.passkeys.length + (me.hasTotp ? 1 : 0) === 1
   const enrol = () => {
     enrolPasskey(deviceName()).then(() => client.invalidateQueries(), tellProblem)
@@ -59,7 +61,11 @@ function SecondFactors({ me }: { me: Me }) {
               <Table.Td>Authenticator app</Table.Td>
               <Table.Td className="quiet">enrolled</Table.Td>
               <Table.Td w={56}>
-                <RemoveButton label="Remove the authenticator app" isDisabled={isOnlyOne} onClick={() => removeTotp.mutate({})} />
+                <RemoveButton
+                  label="Remove the authenticator app"
+                  isDisabled={isOnlyOne}
+                  onClick={() => confirmed(losing('the authenticator app'), () => removeTotp.mutate({}))}
+                />
               </Table.Td>
             </Table.Tr>
           ) : null}
@@ -73,7 +79,7 @@ function SecondFactors({ me }: { me: Me }) {
                 <RemoveButton
                   label={`Remove the passkey ${passkey.name}`}
                   isDisabled={isOnlyOne}
-                  onClick={() => removePasskey.mutate({ params: { id: passkey.id } })}
+                  onClick={() => confirmed(losing(`the passkey ${passkey.name}`), () => removePasskey.mutate({ params: { id: passkey.id } }))}
                 />
               </Table.Td>
             </Table.Tr>
@@ -93,7 +99,22 @@ function Sessions({ me }: { me: Me }) {
       isFlush
       actions={
         me.sessions.length > 1 ? (
-          <Button size="xs" variant="default" loading={endOthers.isPending} onClick={() => endOthers.mutate({})}>
+          <Button
+            size="xs"
+            variant="default"
+            loading={endOthers.isPending}
+            onClick={() =>
+              confirmed(
+                {
+                  title: 'Sign out all other sessions?',
+                  consequence: 'Your other browsers and devices must sign in again.',
+                  action: 'Sign out all others',
+                  isDanger: true,
+                },
+                () => endOthers.mutate({}),
+              )
+            }
+          >
             Sign out all others
           </Button>
         ) : null

@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { tellProblem, useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { Tone } from '../parts/badges.tsx'
+import { confirmed } from '../parts/confirm.tsx'
 import { FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { subscribeToPush } from './push.ts'
@@ -33,7 +34,21 @@ export function ContactMethods() {
                   <Table.Td w={120}>{method.isVerified ? <Tone color="teal">verified</Tone> : <Tone color="orange">not verified</Tone>}</Table.Td>
                   <Table.Td w={56}>
                     {list.length > 1 ? (
-                      <CloseButton aria-label={`Remove ${nameOf(method)}`} onClick={() => remove.mutate({ params: { id: method.id } })} />
+                      <CloseButton
+                        aria-label={`Remove ${nameOf(method)}`}
+                        onClick={() =>
+                          confirmed(
+                            {
+                              title: `Remove ${nameOf(method)}?`,
+                              consequence:
+                                'You are no longer paged there, and notification rules that use it no longer do. To add it again, it must be verified again.',
+                              action: 'Remove',
+                              isDanger: true,
+                            },
+                            () => remove.mutate({ params: { id: method.id } }),
+                          )
+                        }
+                      />
                     ) : null}
                   </Table.Td>
                 </Table.Tr>

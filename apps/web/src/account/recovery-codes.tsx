@@ -1,6 +1,7 @@
 import { Button, Code, CopyButton, Group, SimpleGrid, Stack, Text } from '@mantine/core'
 import type { Me } from '@tocsin/api'
 import { useCommand } from '../api.ts'
+import { confirmed } from '../parts/confirm.tsx'
 import { Section } from '../parts/page.tsx'
 
 /** Codes that stand in for a lost second factor; shown when they are made, and never again. */
@@ -8,11 +9,19 @@ export function RecoveryCodes({ me }: { me: Me }) {
   const create = useCommand('createRecoveryCodes')
   const codes = create.data?.codes
   const hasSome = me.recoveryCodesLeft > 0
+  const replace = () => {
+    if (!hasSome) create.mutate({})
+    else
+      confirmed(
+        { title: 'Create new recovery codes?', consequence: 'The codes that you have saved no longer work.', action: 'Create new codes', isDanger: true },
+        () => create.mutate({}),
+      )
+  }
   return (
     <Section
       title="Recovery codes"
       actions={
-        <Button size="xs" variant="default" loading={create.isPending} onClick={() => create.mutate({})}>
+        <Button size="xs" variant="default" loading={create.isPending} onClick={replace}>
           {hasSome ? 'Create new codes' : 'Create codes'}
         </Button>
       }

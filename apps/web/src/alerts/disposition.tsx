@@ -1,10 +1,12 @@
 import { Modal, Radio, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import type { Alert, IncidentSummary } from '@tocsin/api'
+import { act } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { useChoices } from '../parts/pages.ts'
+import { offerUndo } from '../parts/undo.tsx'
 
 const responsibilities = [
   { value: 'us', label: 'Us' },
@@ -26,8 +28,14 @@ export function DismissModal({ alert, isOpen, onClose }: Props) {
     {
       around: () => ({ params: { id: alert.id } }),
       toBody: ({ duplicateOf, ...values }) => ({ ...values, ...(values.value === 'duplicate' && duplicateOf ? { duplicateOf } : {}) }),
-      done: 'Alert dismissed.',
-      onDone: onClose,
+      onDone: () => {
+        onClose()
+        offerUndo({
+          message: `Alert ${alert.number} dismissed.`,
+          undo: () => act('reopenAlert', { params: { id: alert.id }, body: { reason: 'Dismissal undone.' } }),
+          undone: `Alert ${alert.number} reopened.`,
+        })
+      },
     },
   )
   return (

@@ -2,6 +2,7 @@ import { Anchor, Button, Group, Stack, Text } from '@mantine/core'
 import type { ReportFile } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
+import { confirmed } from '../parts/confirm.tsx'
 import { Erased } from '../parts/erasure.tsx'
 import { Loaded, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
@@ -41,7 +42,22 @@ export function ReportDetails({ alertId }: { alertId: string }) {
                 <Text className="quiet">The reporter’s private link is revoked.</Text>
               ) : (
                 <Group>
-                  <Button size="xs" variant="default" loading={revoke.isPending} onClick={() => revoke.mutate({ params: { id: alertId } })}>
+                  <Button
+                    size="xs"
+                    variant="default"
+                    loading={revoke.isPending}
+                    onClick={() =>
+                      confirmed(
+                        {
+                          title: 'Revoke the reporter’s link?',
+                          consequence: 'The reporter can no longer follow the report or add to it. The link cannot be restored.',
+                          action: 'Revoke link',
+                          isDanger: true,
+                        },
+                        () => revoke.mutate({ params: { id: alertId } }),
+                      )
+                    }
+                  >
                     Revoke the reporter’s link
                   </Button>
                 </Group>

@@ -6,6 +6,7 @@ import { useRouteForm } from '../forms.ts'
 import { SeverityBadge, Tone } from '../parts/badges.tsx'
 import { ServiceMultiSelect, ServiceSelect } from '../parts/choices.tsx'
 import { serverNow } from '../parts/clock.ts'
+import { confirmed } from '../parts/confirm.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { Empty, FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
@@ -73,7 +74,21 @@ function Silences() {
                   </Text>
                 </div>
                 {mayLead ? (
-                  <Button size="xs" variant="default" onClick={() => end.mutate({ params: { id: one.id } })}>
+                  <Button
+                    size="xs"
+                    variant="default"
+                    onClick={() =>
+                      confirmed(
+                        {
+                          title: 'End this silence?',
+                          consequence: `${one.held > 0 ? `Of ${one.held} suppressed alerts, those that are still open page now.` : 'Alerts that match it page again.'} An ended silence cannot be resumed.`,
+                          action: 'End silence',
+                          isDanger: true,
+                        },
+                        () => end.mutate({ params: { id: one.id } }),
+                      )
+                    }
+                  >
                     End silence
                   </Button>
                 ) : null}
@@ -127,7 +142,22 @@ function Heartbeats() {
                     , next due <Time at={one.expectedBy} />
                   </Text>
                 </div>
-                {mayLead ? <CloseButton aria-label={`Remove heartbeat monitor ${one.name}`} onClick={() => remove.mutate({ params: { id: one.id } })} /> : null}
+                {mayLead ? (
+                  <CloseButton
+                    aria-label={`Remove heartbeat monitor ${one.name}`}
+                    onClick={() =>
+                      confirmed(
+                        {
+                          title: `Remove ${one.name}?`,
+                          consequence: 'Its URL no longer works, and nobody is paged when the job stops reporting.',
+                          action: 'Remove',
+                          isDanger: true,
+                        },
+                        () => remove.mutate({ params: { id: one.id } }),
+                      )
+                    }
+                  />
+                ) : null}
               </Group>
             ))
           )

@@ -1,13 +1,14 @@
 import { Anchor, Code, Group, Mark, Modal, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
 import type { Alert } from '@tocsin/api'
 import { useState } from 'react'
-import { useApi } from '../api.ts'
+import { act, useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { serverNow } from '../parts/clock.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
+import { offerUndo } from '../parts/undo.tsx'
 import { useMay } from '../session.ts'
 import { pretty } from './try-pane.tsx'
 
@@ -137,7 +138,19 @@ function ExceptModal({ alert, fields, onClose }: { alert: Alert; fields: Record<
 }
 
 function IgnoreModal({ alertId, value, onClose }: { alertId: string; value: string; onClose: () => void }) {
-  const { form, submit, isBusy } = useRouteForm('ignoreIndicator', { value, reason: '', alertId }, { done: 'Indicator ignored.', onDone: onClose })
+  const mayRestore = useMay('lead')
+  const { form, submit, isBusy } = useRouteForm(
+    'ignoreIndicator',
+    { value, reason: '', alertId },
+    mayRestore
+      ? {
+          onDone: () => {
+            onClose()
+            offerUndo({ message: 'Indicator ignored.', undo: () => act('restoreIndicator', { body: { value } }), undone: 'Indicator restored.' })
+          },
+        }
+      : { done: 'Indicator ignored.', onDone: onClose },
+  )
   return (
     <Modal opened onClose={onClose} title="Ignore indicator">
       <form onSubmit={submit} noValidate>

@@ -1,9 +1,9 @@
 import { Button, FileButton, Menu } from '@mantine/core'
-import { notifications } from '@mantine/notifications'
 import { IconChevronDown, IconFolder, IconUpload } from '@tabler/icons-react'
 import type { ImportedRules } from '@tocsin/api'
 import { useRef, useState } from 'react'
 import { tellProblem } from '../api.ts'
+import { toast } from '../parts/toast.ts'
 import { useUpload } from '../upload.ts'
 import { archiveOf } from './archive.ts'
 
@@ -17,7 +17,7 @@ export function ImportRules() {
   const [isPacking, setIsPacking] = useState(false)
   const upload = useUpload<ImportedRules>(({ added, changed, unchanged, refused }) => {
     const [first] = refused
-    notifications.show({
+    toast({
       title: `${added} added, ${changed} changed, ${unchanged} unchanged`,
       message: first ? `${refused.length} refused, the first ${first.file}, line ${first.line}: ${first.reason}` : 'All rules imported.',
       color: first ? 'yellow' : 'teal',

@@ -17,17 +17,19 @@ import {
   TextInput,
 } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
-import { notifications } from '@mantine/notifications'
 import { IconDots, IconRefresh, IconSearch, IconTrash, IconUpload } from '@tabler/icons-react'
 import { type IndicatorList, levelSeverities, ruleLevels } from '@tocsin/api'
 import { useRef, useState } from 'react'
-import { useApi, useCommand } from '../api.ts'
+import { act, useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
+import { confirmed } from '../parts/confirm.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
+import { toast } from '../parts/toast.ts'
+import { offerUndo } from '../parts/undo.tsx'
 import { useMay } from '../session.ts'
 import { useUpload } from '../upload.ts'
 
@@ -73,7 +75,17 @@ export function Indicators() {
 function ListRow({ list }: { list: IndicatorList }) {
   const mayWrite = useMay('lead')
   const change = useCommand('changeIndicatorList')
-  const [isRemoving, setIsRemoving] = useState(false)
+  const remove = useCommand('removeIndicatorList', { done: 'Removed.' })
+  const askToRemove = () =>
+    confirmed(
+      {
+        title: `Remove ${list.name}?`,
+        consequence: `Its ${list.size.toLocaleString('en')} indicators are deleted and no longer matched. Existing alerts stay.`,
+        action: 'Remove',
+        isDanger: true,
+      },
+      () => remove.mutate({ params: { id: list.id } }),
+    )
   return (
     <Group className="list-row" gap="sm" wrap="nowrap" align="flex-start">
       <SeverityBadge severity={levelSeverities[list.level]} />
@@ -107,14 +119,13 @@ function ListRow({ list }: { list: IndicatorList }) {
         ) : null}
         {list.refused > 0 ? <Refused list={list} /> : null}
       </div>
-      {mayWrite ? <Upload list={list} onRemove={() => setIsRemoving(true)} /> : null}
+      {mayWrite ? <Upload list={list} onRemove={askToRemove} /> : null}
       <Switch
         aria-label={`Enable ${list.name}`}
         checked={list.isEnabled}
         disabled={!mayWrite || change.isPending}
         onChange={event => change.mutate({ params: { id: list.id }, body: { isEnabled: event.currentTarget.checked } })}
       />
-      {isRemoving ? <RemoveModal list={list} onClose={() => setIsRemoving(false)} /> : null}
     </Group>
   )
 }
@@ -141,7 +152,7 @@ function Refused({ list }: { list: IndicatorList }) {
 function Upload({ list, onRemove }: { list: IndicatorList; onRemove: () => void }) {
   const pull = useCommand('pullIndicators', { done: 'Pull started.' })
   const upload = useUpload<{ taken: number; list: IndicatorList }>(({ taken, list: after }) =>
-    notifications.show({
+    toast({
       title: `${taken.toLocaleString()} imported`,
       message: after.refused > 0 ? `${after.refused.toLocaleString()} rejected. See the list for reasons.` : 'All entries imported.',
       color: after.refused > 0 ? 'yellow' : 'teal',
@@ -184,25 +195,6 @@ function Upload({ list, onRemove }: { list: IndicatorList; onRemove: () => void 
         </Menu.Dropdown>
       </Menu>
     </>
-  )
-}
-
-function RemoveModal({ list, onClose }: { list: IndicatorList; onClose: () => void }) {
-  const remove = useCommand('removeIndicatorList', { done: 'Removed.', onDone: onClose })
-  return (
-    <Modal opened onClose={onClose} title={`Remove ${list.name}?`}>
-      <Stack>
-        <Text size="sm">Its {list.size.toLocaleString()} indicators will no longer be matched. Existing alerts stay.</Text>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button color="red.9" loading={remove.isPending} onClick={() => remove.mutate({ params: { id: list.id } })}>
-            Remove
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
   )
 }
 
@@ -306,7 +298,13 @@ function LookUp() {
 function Ignored() {
   const mayWrite = useMay('lead')
   const ignored = usePages<{ value: string; reason: string; at: string; by: string }>('ignoredIndicators', {})
-  const restore = useCommand('restoreIndicator', { done: 'Indicator restored.' })
+  const restore = useCommand('restoreIndicator', {
+    onDone: (_reply, { body }) => {
+      const reason = ignored.items?.find(({ value }) => value === body.value)?.reason
+      if (reason !== undefined)
+        offerUndo({ message: 'Indicator restored.', undo: () => act('ignoreIndicator', { body: { ...body, reason } }), undone: 'Indicator ignored again.' })
+    },
+  })
   if ((ignored.items?.length ?? 0) === 0) return null
   return (
     <Section title="Ignored" isFlush>

@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { ServiceSelect } from '../directory/service-select.tsx'
 import { useRouteForm } from '../forms.ts'
+import { confirmed } from '../parts/confirm.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -76,7 +77,22 @@ export function LogSources() {
                       </Table.Td>
                       <Table.Td>
                         {mayWrite && !source.revokedAt ? (
-                          <Button size="xs" variant="default" onClick={() => revoke.mutate({ params: { id: source.id } })}>
+                          <Button
+                            size="xs"
+                            variant="default"
+                            aria-label={`Revoke ${source.name}`}
+                            onClick={() =>
+                              confirmed(
+                                {
+                                  title: `Revoke ${source.name}?`,
+                                  consequence: 'Its logs are refused from now on, and no rule sees them. To receive them again, add a new log source.',
+                                  action: 'Revoke',
+                                  isDanger: true,
+                                },
+                                () => revoke.mutate({ params: { id: source.id } }),
+                              )
+                            }
+                          >
                             Revoke
                           </Button>
                         ) : null}

@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Modal, MultiSelect, Select, Stack, Table, TagsInput, Text, TextInput } from '@mantine/core'
+import { Anchor, Modal, MultiSelect, Select, Stack, Table, TagsInput, Text, TextInput } from '@mantine/core'
 import type { Calendar } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
@@ -96,16 +96,19 @@ function CalendarModal({ calendar, onClose }: { calendar: Calendar | undefined; 
           <Text size="sm" className="quiet">
             Deadlines that are running keep the calendar that they were counted by.
           </Text>
-          <Group justify="space-between">
-            {calendar ? (
-              <Button variant="subtle" color="red" loading={remove.isPending} onClick={() => remove.mutate({ params: { id: calendar.id } })}>
-                Remove calendar
-              </Button>
-            ) : (
-              <span />
-            )}
-            <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
-          </Group>
+          <FormActions
+            submit="Save"
+            isBusy={isBusy}
+            removing={
+              calendar && {
+                name: calendar.name,
+                consequence: 'Its workdays and holidays are deleted. Deadlines that are running keep them.',
+                isBusy: remove.isPending,
+                onRemove: () => remove.mutate({ params: { id: calendar.id } }),
+              }
+            }
+            onCancel={onClose}
+          />
         </Stack>
       </form>
     </Modal>

@@ -4,6 +4,7 @@ import { type Person, roles, type Team } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { DemoBadge, Tone } from '../parts/badges.tsx'
+import { confirmed } from '../parts/confirm.tsx'
 import { newestOf } from '../parts/newest.ts'
 import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
@@ -60,7 +61,17 @@ export function PeoplePage() {
                       size="xs"
                       variant="default"
                       aria-label={`Withdraw the invitation of ${invitation.email}`}
-                      onClick={() => withdraw.mutate({ params: { id: invitation.id } })}
+                      onClick={() =>
+                        confirmed(
+                          {
+                            title: `Withdraw the invitation of ${invitation.email}?`,
+                            consequence: 'The link in the invitation no longer works.',
+                            action: 'Withdraw',
+                            isDanger: true,
+                          },
+                          () => withdraw.mutate({ params: { id: invitation.id } }),
+                        )
+                      }
                     >
                       Withdraw
                     </Button>
@@ -80,6 +91,35 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
   const change = useCommand('changePerson', { done: 'Saved.' })
   const [isShowingSessions, setIsShowingSessions] = useState(false)
   const params = { id: person.id }
+  const assign = (role: Person['role']) =>
+    confirmed(
+      {
+        title: `Make ${person.name} ${role === 'lead' || role === 'responder' ? 'a' : 'an'} ${role}?`,
+        consequence: `Changes the role from ${person.role} to ${role}, signs ${person.name} out everywhere and tells them by email.`,
+        action: 'Change role',
+      },
+      () => change.mutate({ params, body: { role } }),
+    )
+  const deactivate = () =>
+    confirmed(
+      {
+        title: `Deactivate ${person.name}?`,
+        consequence: `Signs ${person.name} out everywhere and takes them out of their teams and incident roles. Activating the account again does not restore these.`,
+        action: 'Deactivate',
+        isDanger: true,
+      },
+      () => change.mutate({ params, body: { isActive: false } }),
+    )
+  const resetSecondFactor = () =>
+    confirmed(
+      {
+        title: `Reset the second factor of ${person.name}?`,
+        consequence: `Removes the passkeys, authenticator app and recovery codes of ${person.name}, and signs them out everywhere. They set up a second factor at the next sign-in.`,
+        action: 'Reset second factor',
+        isDanger: true,
+      },
+      () => change.mutate({ params, body: { resetSecondFactor: true } }),
+    )
   return (
     <Table.Tr>
       <Table.Td>
@@ -105,7 +145,7 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
             data={[...roles]}
             value={person.role}
             allowDeselect={false}
-            onChange={role => role && change.mutate({ params, body: { role: role as Person['role'] } })}
+            onChange={role => role && role !== person.role && assign(role as Person['role'])}
           />
         ) : (
           person.role
@@ -120,14 +160,14 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
               </ActionIcon>
             </Menu.Target>
             <Menu.Dropdown>
-              <Menu.Item onClick={() => change.mutate({ params, body: { isActive: !person.isActive } })}>
-                {person.isActive ? 'Deactivate account' : 'Activate account'}
+              <Menu.Item onClick={person.isActive ? deactivate : () => change.mutate({ params, body: { isActive: true } })}>
+                {person.isActive ? 'Deactivate account…' : 'Activate account'}
               </Menu.Item>
               <Menu.Item onClick={() => change.mutate({ params, body: { isExecutive: !person.isExecutive } })}>
                 {person.isExecutive ? 'Remove the executive mark' : 'Mark as an executive'}
               </Menu.Item>
               <Menu.Item onClick={() => setIsShowingSessions(true)}>Sessions…</Menu.Item>
-              <Menu.Item onClick={() => change.mutate({ params, body: { resetSecondFactor: true } })}>Reset second factor</Menu.Item>
+              <Menu.Item onClick={resetSecondFactor}>Reset second factor…</Menu.Item>
             </Menu.Dropdown>
           </Menu>
         ) : null}

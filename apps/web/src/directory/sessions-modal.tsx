@@ -1,6 +1,7 @@
 import { Button, Group, Modal, Stack } from '@mantine/core'
 import type { Person } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
+import { confirmed } from '../parts/confirm.tsx'
 import { Empty, Loaded } from '../parts/page.tsx'
 import { SessionTable } from '../parts/session-table.tsx'
 
@@ -21,7 +22,21 @@ export function SessionsModal({ person, onClose }: { person: Person; onClose: ()
               <SessionTable sessions={list} onEnd={sessionId => end.mutate({ params: { ...params, sessionId } })} />
               {list.some(session => !session.isThisOne) ? (
                 <Group justify="flex-end">
-                  <Button variant="default" loading={endAll.isPending} onClick={() => endAll.mutate({ params })}>
+                  <Button
+                    variant="default"
+                    loading={endAll.isPending}
+                    onClick={() =>
+                      confirmed(
+                        {
+                          title: `Sign ${person.name} out everywhere?`,
+                          consequence: `Ends all sessions of ${person.name} at once. What is typed there and not saved may be lost.`,
+                          action: 'Sign out everywhere',
+                          isDanger: true,
+                        },
+                        () => endAll.mutate({ params }),
+                      )
+                    }
+                  >
                     Sign out everywhere
                   </Button>
                 </Group>

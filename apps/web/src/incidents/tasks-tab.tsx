@@ -1,10 +1,11 @@
 import { Badge, Button, Checkbox, Group, Paper, Stack, Text, TextInput } from '@mantine/core'
 import type { Incident } from '@tocsin/api'
-import { useCommand } from '../api.ts'
+import { act, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { DueBadge } from '../parts/badges.tsx'
 import { PersonSelect } from '../parts/choices.tsx'
 import { Empty, FormProblem } from '../parts/page.tsx'
+import { offerUndo } from '../parts/undo.tsx'
 import { useMay, useMe } from '../session.ts'
 
 export function TasksTab({ incident }: { incident: Incident }) {
@@ -26,16 +27,23 @@ export function TasksTab({ incident }: { incident: Incident }) {
 
 function TaskRow({ incident, task, canRespond }: { incident: Incident; task: Incident['tasks'][number]; canRespond: boolean }) {
   const me = useMe()
-  const change = useCommand('changeTask')
-  const approve = useCommand('approveTask', { done: 'Approved.' })
   const params = { id: incident.id, taskId: task.id }
+  const change = useCommand('changeTask', {
+    onDone: ({ tasks }, { body }) => {
+      const version = tasks.find(({ id }) => id === task.id)?.version
+      if (version === undefined) return
+      const [now, before] = body.isDone ? ['Task done.', 'Task reopened.'] : ['Task reopened.', 'Task done.']
+      offerUndo({ message: now, undo: () => act('changeTask', { params, body: { version, isDone: !body.isDone } }), undone: before })
+    },
+  })
+  const approve = useCommand('approveTask', { done: 'Approved.' })
   const needsApproval = task.isBusinessImpacting && task.approvedBy === null
   return (
     <Group className="list-row" justify="space-between" align="flex-start" gap="xs">
       <Checkbox
         flex="1 1 260px"
         checked={change.isPending ? change.variables.body.isDone === true : task.doneAt !== null}
-        disabled={!canRespond || needsApproval || change.isPending}
+        disabled={!canRespond || needsApproval}
         onChange={event => change.mutate({ params, body: { version: task.version, isDone: event.currentTarget.checked } })}
         label={<span style={task.doneAt ? { textDecoration: 'line-through', opacity: 0.7 } : undefined}>{task.title}</span>}
         description={[

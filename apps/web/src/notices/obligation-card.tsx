@@ -16,6 +16,7 @@ import { DecisionModal, reasonCategoryLabels } from './decision-modal.tsx'
 import { DiscardNotice } from './discard-notice.tsx'
 import { NoticeModal } from './notice-modal.tsx'
 import { RejectDecisionModal } from './reject-decision-modal.tsx'
+import { SendNotice } from './send-notice.tsx'
 
 interface Shown {
   readonly obligation: Obligation
@@ -304,7 +305,6 @@ function NoticeView({ obligation, keep, notice, mayWork }: Shown & { notice: Not
   useKeeping(isEditing, obligation, keep)
   const status = useApi('status')
   const approve = useCommand('approveNotice', { done: 'Approved.' })
-  const send = useCommand('sendNotice', { done: 'Sending to the customer’s contacts.' })
   const params = { id: notice.id }
   const body = { version: notice.version }
   const isMine = notice.author.id === me?.person.id || notice.editorId === me?.person.id
@@ -369,9 +369,7 @@ function NoticeView({ obligation, keep, notice, mayWork }: Shown & { notice: Not
         {mayWork && (notice.state === 'draft' || notice.state === 'approved') ? (
           <Group gap="xs">
             {obligation.state === 'waived' ? null : notice.state === 'approved' ? (
-              <Button size="xs" loading={send.isPending} disabled={obligation.startedAt === null} onClick={() => send.mutate({ params, body })}>
-                Send notice
-              </Button>
+              <SendNotice notice={notice} customer={obligation.customer?.name ?? 'the customer'} isBlocked={obligation.startedAt === null} />
             ) : isMine ? (
               <Text size="sm" className="quiet">
                 Awaiting approval by somebody else.

@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { channelLabel } from '../parts/channels.ts'
+import { confirmed } from '../parts/confirm.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { useMay } from '../session.ts'
@@ -37,7 +38,22 @@ export function TeamChannels({ teamId }: { teamId: string }) {
           <Text>
             <b>{channel.name}</b> <span className="quiet">{channelLabel(channel.kind)}</span>
           </Text>
-          {mayLead ? <CloseButton aria-label={`Remove ${channel.name}`} onClick={() => remove.mutate({ params: { id: channel.id } })} /> : null}
+          {mayLead ? (
+            <CloseButton
+              aria-label={`Remove ${channel.name}`}
+              onClick={() =>
+                confirmed(
+                  {
+                    title: `Remove ${channel.name}?`,
+                    consequence: 'The team is no longer paged there, and escalation levels that page it no longer do.',
+                    action: 'Remove',
+                    isDanger: true,
+                  },
+                  () => remove.mutate({ params: { id: channel.id } }),
+                )
+              }
+            />
+          ) : null}
         </Group>
       ))}
       {mayLead ? (

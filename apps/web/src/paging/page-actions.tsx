@@ -4,6 +4,7 @@ import { isUnacknowledged, type Page } from '@tocsin/api'
 import { useState } from 'react'
 import { useCommand } from '../api.ts'
 import { PersonMultiSelect, PersonSelect } from '../parts/choices.tsx'
+import { confirmed } from '../parts/confirm.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useMay, useMe } from '../session.ts'
 
@@ -31,7 +32,16 @@ export function PageActions({ page }: { page: Page }) {
   return (
     <Group gap="xs">
       <AcknowledgeButton page={page} size="sm" />
-      <Button variant="default" loading={escalate.isPending} onClick={() => escalate.mutate({ params, body: { level: page.level } })}>
+      <Button
+        variant="default"
+        loading={escalate.isPending}
+        onClick={() =>
+          confirmed(
+            { title: 'Escalate now?', consequence: 'Pages the next escalation level at once, without waiting for an acknowledgement.', action: 'Escalate now' },
+            () => escalate.mutate({ params, body: { level: page.level } }),
+          )
+        }
+      >
         Escalate now
       </Button>
       <Button variant="default" onClick={() => setAsked('responders')}>

@@ -81,7 +81,14 @@ export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; polic
           <FormActions
             submit="Save"
             isBusy={isBusy}
-            removing={policy && { isBusy: remove.isPending, onRemove: () => remove.mutate({ params: { id: policy.id } }) }}
+            removing={
+              policy && {
+                name: policy.name,
+                consequence: 'Its escalation levels are deleted. Pages no longer escalate by it.',
+                isBusy: remove.isPending,
+                onRemove: () => remove.mutate({ params: { id: policy.id } }),
+              }
+            }
             onCancel={onClose}
           />
         </Stack>

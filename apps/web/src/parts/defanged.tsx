@@ -1,11 +1,11 @@
 import { ActionIcon, CopyButton, Tooltip, UnstyledButton } from '@mantine/core'
-import { notifications } from '@mantine/notifications'
 import { IconCheck, IconCopy } from '@tabler/icons-react'
 import { defang, defangedParts, refang } from '@tocsin/api'
 import { useEffect, useRef } from 'react'
+import { toast } from './toast.ts'
 
 const hint = 'Copy the original'
-const copied = () => notifications.show({ message: 'Original copied.', color: 'teal' })
+const copied = () => toast({ message: 'Original copied.' })
 
 /** A text whose addresses are shown so that nothing makes a link of them; selecting one copies the original. */
 export function Defanged({ text }: { text: string }) {

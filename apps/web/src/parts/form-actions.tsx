@@ -1,8 +1,9 @@
 import { Button, Group } from '@mantine/core'
+import { confirmed } from './confirm.tsx'
 
 /**
  * The end of a form in a dialog: back, and the act in its own words.
- * @param removing takes away the thing itself, where it is there already
+ * @param removing takes away the thing itself, where it is there already: asks first, in words of what will happen
  */
 export function FormActions({
   submit,
@@ -14,13 +15,20 @@ export function FormActions({
   submit: string
   isBusy: boolean
   isBlocked?: boolean
-  removing?: { isBusy: boolean; onRemove: () => void } | undefined
+  removing?: { name: string; consequence: string; isBusy: boolean; onRemove: () => void } | undefined
   onCancel: () => void
 }) {
   return (
     <Group justify={removing ? 'space-between' : 'flex-end'}>
       {removing ? (
-        <Button variant="subtle" color="red" loading={removing.isBusy} onClick={removing.onRemove}>
+        <Button
+          variant="subtle"
+          color="red"
+          loading={removing.isBusy}
+          onClick={() =>
+            confirmed({ title: `Remove ${removing.name}?`, consequence: removing.consequence, action: 'Remove', isDanger: true }, removing.onRemove)
+          }
+        >
           Remove
         </Button>
       ) : null}

@@ -1,5 +1,6 @@
 import { Button, Table, Text } from '@mantine/core'
 import type { Session } from '@tocsin/api'
+import { confirmed } from './confirm.tsx'
 import { Time } from './time.tsx'
 
 /** Where somebody is signed in; every session but the one that looks can be ended. */
@@ -21,7 +22,22 @@ export function SessionTable({ sessions, onEnd }: { sessions: readonly Session[]
               {session.isThisOne ? (
                 'this session'
               ) : (
-                <Button size="xs" variant="default" onClick={() => onEnd(session.id)}>
+                <Button
+                  size="xs"
+                  variant="default"
+                  aria-label={`Sign out ${session.device || 'unknown device'}`}
+                  onClick={() =>
+                    confirmed(
+                      {
+                        title: 'End this session?',
+                        consequence: `${session.device || 'The device'} must sign in again. What is typed there and not saved may be lost.`,
+                        action: 'Sign out',
+                        isDanger: true,
+                      },
+                      () => onEnd(session.id),
+                    )
+                  }
+                >
                   Sign out
                 </Button>
               )}

@@ -5,6 +5,7 @@ import { useApi, useCommand } from '../api.ts'
 import { useRecordForm, useRouteForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
 import { PersonSelect } from '../parts/choices.tsx'
+import { confirmed } from '../parts/confirm.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { RemoveButton } from '../parts/remove-button.tsx'
 import { dayFromNow, Time } from '../parts/time.tsx'
@@ -159,7 +160,16 @@ function ReviewForm({ review }: { review: Review }) {
             <Button
               disabled={review.findings.length === 0}
               loading={finish.isPending}
-              onClick={() => finish.mutate({ params: { id: review.id }, body: { version: version ?? review.version } })}
+              onClick={() =>
+                confirmed(
+                  {
+                    title: 'Finish the review?',
+                    consequence: 'The sequence of events and the contributing factors can no longer be edited. Follow-up actions can still be added.',
+                    action: 'Finish review',
+                  },
+                  () => finish.mutate({ params: { id: review.id }, body: { version: version ?? review.version } }),
+                )
+              }
             >
               Finish review
             </Button>

@@ -2,6 +2,7 @@ import { Button, Group, Modal, Select, Stack, Text } from '@mantine/core'
 import type { Schedule } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
+import { confirmed } from '../parts/confirm.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
 
@@ -12,6 +13,15 @@ export function FeedModal({ schedules, onClose }: { schedules: readonly Schedule
   const revoke = useCommand('revokeFeed', { done: 'URL revoked.', onDone: () => make.reset() })
   const feeds = useApi('calendarFeeds')
   const current = feeds.data?.find(feed => (feed.scheduleId ?? '') === scheduleId)
+  const create = () => {
+    const act = () => make.mutate({ body: { scheduleId: scheduleId === '' ? null : scheduleId } })
+    if (current === undefined) act()
+    else
+      confirmed(
+        { title: 'Replace the URL?', consequence: 'Calendar apps that use the old URL no longer get any shifts.', action: 'Replace URL', isDanger: true },
+        act,
+      )
+  }
   return (
     <Modal opened onClose={onClose} title="Calendar feed">
       <Stack>
@@ -31,7 +41,17 @@ export function FeedModal({ schedules, onClose }: { schedules: readonly Schedule
             <Text size="sm" className="quiet">
               URL created <Time at={current.createdAt} />
             </Text>
-            <Button size="xs" variant="default" loading={revoke.isPending} onClick={() => revoke.mutate({ params: { id: current.id } })}>
+            <Button
+              size="xs"
+              variant="default"
+              loading={revoke.isPending}
+              onClick={() =>
+                confirmed(
+                  { title: 'Revoke this URL?', consequence: 'Calendar apps that use it no longer get any shifts.', action: 'Revoke', isDanger: true },
+                  () => revoke.mutate({ params: { id: current.id } }),
+                )
+              }
+            >
               Revoke
             </Button>
           </Group>
@@ -40,7 +60,7 @@ export function FeedModal({ schedules, onClose }: { schedules: readonly Schedule
           <Secret label="Secret URL" value={make.data.url} />
         ) : (
           <Group justify="flex-end">
-            <Button loading={make.isPending} onClick={() => make.mutate({ body: { scheduleId: scheduleId === '' ? null : scheduleId } })}>
+            <Button loading={make.isPending} onClick={create}>
               {current ? 'Replace URL' : 'Create URL'}
             </Button>
           </Group>

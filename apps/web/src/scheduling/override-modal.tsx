@@ -1,4 +1,4 @@
-import { Anchor, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core'
 import type { TeamCalendar } from '@tocsin/api'
 import { useState } from 'react'
 import { useCommand } from '../api.ts'
@@ -86,12 +86,19 @@ export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCal
           <Text size="sm" className="quiet">
             Times are in your zone.
           </Text>
-          {instead ? (
-            <Anchor component="button" type="button" size="sm" c="var(--mantine-color-error)" onClick={() => remove.mutate({ params: { id: instead.id } })}>
-              Remove override
-            </Anchor>
-          ) : null}
-          <FormActions submit={instead ? 'Save' : 'Create override'} isBusy={isBusy || remove.isPending} onCancel={onClose} />
+          <FormActions
+            submit={instead ? 'Save' : 'Create override'}
+            isBusy={isBusy || remove.isPending}
+            removing={
+              instead && {
+                name: 'this override',
+                consequence: 'The rotation decides again who is on call. The people affected are notified.',
+                isBusy: remove.isPending,
+                onRemove: () => remove.mutate({ params: { id: instead.id } }),
+              }
+            }
+            onCancel={onClose}
+          />
         </Stack>
       </form>
     </Modal>

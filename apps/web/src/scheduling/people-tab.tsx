@@ -1,11 +1,12 @@
 import { Button, Group, Stack, Table, Text, Textarea } from '@mantine/core'
 import type { HandoffNote, TeamOnCall } from '@tocsin/api'
 import { useState } from 'react'
-import { useApi, useCommand } from '../api.ts'
+import { act, useApi, useCommand } from '../api.ts'
 import { Empty, Loaded, LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { ScrollTable } from '../parts/scroll-table.tsx'
 import { Time } from '../parts/time.tsx'
+import { offerUndo } from '../parts/undo.tsx'
 import { useMay } from '../session.ts'
 import { midnight } from './calendar.tsx'
 
@@ -17,7 +18,14 @@ export function People({ team }: { team: TeamOnCall }) {
   const shares = useApi('fairness', { params, query: { from, until } })
   const learning = useApi('apprenticeships', { params })
   const mayLead = useMay('lead')
-  const finish = useCommand('saveApprenticeship', { done: 'Training completed.' })
+  const finish = useCommand('saveApprenticeship', {
+    onDone: (_reply, input) =>
+      offerUndo({
+        message: 'Training completed.',
+        undo: () => act('saveApprenticeship', { ...input, body: { isFinished: false } }),
+        undone: 'Training is open again.',
+      }),
+  })
   const most = Math.max(1, ...(shares.data ?? []).map(share => share.hours))
   return (
     <Stack>

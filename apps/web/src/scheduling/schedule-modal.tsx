@@ -151,7 +151,14 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
           <FormActions
             submit="Save"
             isBusy={isBusy}
-            removing={schedule && { isBusy: remove.isPending, onRemove: () => remove.mutate({ params: { id: schedule.id } }) }}
+            removing={
+              schedule && {
+                name: schedule.name,
+                consequence: 'Its layers and overrides are deleted. Nobody is on call by it any more, and its calendar feeds end.',
+                isBusy: remove.isPending,
+                onRemove: () => remove.mutate({ params: { id: schedule.id } }),
+              }
+            }
             onCancel={onClose}
           />
         </Stack>

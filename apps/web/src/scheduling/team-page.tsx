@@ -1,15 +1,24 @@
 import { Button, Paper, Stack, Tabs } from '@mantine/core'
 import { IconBellRinging } from '@tabler/icons-react'
 import { useNavigate, useParams } from '@tanstack/react-router'
+import type { TeamOnCall } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { Escalation } from '../paging/escalation-tab.tsx'
+import { confirmed } from '../parts/confirm.tsx'
 import { Empty, Loaded, Page } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 import { CalendarTab } from './calendar-tab.tsx'
 import { History } from './history-tab.tsx'
 import { People } from './people-tab.tsx'
 import { SetUpModal } from './set-up-modal.tsx'
+
+/** Who is paged by a drill, as far as the rotation tells it. */
+function drillWords({ team, current }: TeamOnCall): string {
+  const [first] = current
+  const whom = first && first.people.length > 0 ? first.people.map(({ name }) => name).join(' and ') : `the members of ${team.name}`
+  return `Pages ${whom} now by all their contact methods, marked as a drill. If nobody acknowledges, it escalates like a real page.`
+}
 
 const tabs = ['calendar', 'escalation', 'people', 'history'] as const
 
@@ -38,7 +47,11 @@ export function TeamPage() {
             variant="default"
             leftSection={<IconBellRinging size={16} />}
             loading={drill.isPending}
-            onClick={() => drill.mutate({ params: { id }, body: {} })}
+            onClick={() =>
+              confirmed({ title: `Start a drill for ${team.team.name}?`, consequence: drillWords(team), action: 'Start drill' }, () =>
+                drill.mutate({ params: { id }, body: {} }),
+              )
+            }
           >
             Start drill
           </Button>

@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { serverNow } from '../parts/clock.ts'
+import { confirmed } from '../parts/confirm.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
@@ -56,7 +57,22 @@ export function ApiKeys() {
                     </Table.Td>
                     <Table.Td ta="right" w={100}>
                       {key.revokedAt ? null : (
-                        <Button size="xs" variant="default" aria-label={`Revoke ${key.name}`} onClick={() => revoke.mutate({ params: { id: key.id } })}>
+                        <Button
+                          size="xs"
+                          variant="default"
+                          aria-label={`Revoke ${key.name}`}
+                          onClick={() =>
+                            confirmed(
+                              {
+                                title: `Revoke ${key.name}?`,
+                                consequence: 'Programs that use its API key are refused from now on. A revoked key cannot be restored.',
+                                action: 'Revoke',
+                                isDanger: true,
+                              },
+                              () => revoke.mutate({ params: { id: key.id } }),
+                            )
+                          }
+                        >
                           Revoke
                         </Button>
                       )}

@@ -3,6 +3,7 @@ import type { ErasureRequest } from '@tocsin/api'
 import { useState } from 'react'
 import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { confirmed } from '../parts/confirm.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -60,7 +61,8 @@ function ReporterForm() {
 }
 
 function Request({ request }: { request: ErasureRequest }) {
-  const [isOpen, setIsOpen] = useState<'approve' | 'withdraw'>()
+  const [isWithdrawing, setIsWithdrawing] = useState(false)
+  const approve = useCommand('approveErasure', { done: 'Erased.' })
   const { kind, state, target, reason, requestedBy, requestedAt, decidedBy, decidedAt, records, fields, isMine } = request
   return (
     <Table.Tr>
@@ -97,38 +99,33 @@ function Request({ request }: { request: ErasureRequest }) {
         {state === 'requested' ? (
           <Group gap="xs" mt={6}>
             {isMine ? null : (
-              <Button size="xs" color="red.9" onClick={() => setIsOpen('approve')}>
+              <Button
+                size="xs"
+                color="red.9"
+                loading={approve.isPending}
+                onClick={() =>
+                  confirmed(
+                    {
+                      title: 'Approve and erase?',
+                      consequence: `The data of ${records === 1 ? '1 record' : `${records} records`} is erased at once and cannot be restored.`,
+                      action: 'Erase',
+                      isDanger: true,
+                    },
+                    () => approve.mutate({ params: { id: request.id } }),
+                  )
+                }
+              >
                 Approve…
               </Button>
             )}
-            <Button size="xs" variant="default" onClick={() => setIsOpen('withdraw')}>
+            <Button size="xs" variant="default" onClick={() => setIsWithdrawing(true)}>
               {isMine ? 'Withdraw…' : 'Decline…'}
             </Button>
           </Group>
         ) : null}
-        {isOpen === 'approve' ? <ApproveModal request={request} onClose={() => setIsOpen(undefined)} /> : null}
-        {isOpen === 'withdraw' ? <WithdrawModal request={request} onClose={() => setIsOpen(undefined)} /> : null}
+        {isWithdrawing ? <WithdrawModal request={request} onClose={() => setIsWithdrawing(false)} /> : null}
       </Table.Td>
     </Table.Tr>
-  )
-}
-
-function ApproveModal({ request, onClose }: { request: ErasureRequest; onClose: () => void }) {
-  const approve = useCommand('approveErasure', { done: 'Erased.', onDone: onClose })
-  return (
-    <Modal opened onClose={onClose} title="Approve and erase">
-      <Stack>
-        <Text>The data of {request.records === 1 ? '1 record' : `${request.records} records`} is erased at once and cannot be restored.</Text>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button color="red.9" loading={approve.isPending} onClick={() => approve.mutate({ params: { id: request.id } })}>
-            Erase
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
   )
 }
 

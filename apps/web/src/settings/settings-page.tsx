@@ -1,7 +1,7 @@
 import { Button, Group, Stack, Text, TextInput } from '@mantine/core'
-import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { confirmed } from '../parts/confirm.tsx'
 import { FormProblem, Page, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 import { ApiKeys } from './api-keys.tsx'
@@ -53,9 +53,8 @@ function OrganizationForm({ name }: { name: string }) {
 
 function Demo() {
   const status = useApi('status')
-  const [isSure, setIsSure] = useState(false)
   const load = useCommand('loadDemo', { done: 'Demo loaded. The first alert arrives within seconds.' })
-  const remove = useCommand('removeDemo', { done: 'Demo data removed.', onDone: () => setIsSure(false) })
+  const remove = useCommand('removeDemo', { done: 'Demo data removed.' })
   if (!status.data) return null
   return (
     <Section title="Demo data">
@@ -63,20 +62,23 @@ function Demo() {
         <Stack gap="sm">
           <Text className="quiet">Removes all teams, people, services, customers, alerts and incidents marked as demo. The audit log is kept.</Text>
           <Group>
-            {isSure ? (
-              <>
-                <Button color="red.9" loading={remove.isPending} onClick={() => remove.mutate({})}>
-                  Remove demo data
-                </Button>
-                <Button variant="default" onClick={() => setIsSure(false)}>
-                  Cancel
-                </Button>
-              </>
-            ) : (
-              <Button variant="default" onClick={() => setIsSure(true)}>
-                Remove demo data…
-              </Button>
-            )}
+            <Button
+              variant="default"
+              loading={remove.isPending}
+              onClick={() =>
+                confirmed(
+                  {
+                    title: 'Remove demo data?',
+                    consequence: 'Deletes all teams, people, services, customers, alerts and incidents marked as demo. The audit log is kept.',
+                    action: 'Remove demo data',
+                    isDanger: true,
+                  },
+                  () => remove.mutate({}),
+                )
+              }
+            >
+              Remove demo data…
+            </Button>
           </Group>
         </Stack>
       ) : (

@@ -5,6 +5,7 @@ import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { DemoBadge } from '../parts/badges.tsx'
 import { ServiceSelect } from '../parts/choices.tsx'
+import { confirmed } from '../parts/confirm.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
@@ -60,7 +61,23 @@ export function Integrations() {
                             <Button size="xs" variant="default" onClick={() => setMapped(source)}>
                               Severities
                             </Button>
-                            <Button size="xs" variant="default" onClick={() => revoke.mutate({ params: { id: source.id } })}>
+                            <Button
+                              size="xs"
+                              variant="default"
+                              aria-label={`Revoke ${source.name}`}
+                              onClick={() =>
+                                confirmed(
+                                  {
+                                    title: `Revoke ${source.name}?`,
+                                    consequence:
+                                      'Alerts that are sent to its URL or with its key are refused from now on. To receive them again, add a new integration.',
+                                    action: 'Revoke',
+                                    isDanger: true,
+                                  },
+                                  () => revoke.mutate({ params: { id: source.id } }),
+                                )
+                              }
+                            >
                               Revoke
                             </Button>
                           </Group>

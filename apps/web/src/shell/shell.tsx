@@ -28,6 +28,7 @@ import {
 import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
 import { useEffect } from 'react'
 import { useApi, useCommand, useLive } from '../api.ts'
+import { useUndoKey } from '../parts/undo.tsx'
 import { useHasSessionEnded, useMay, useMe } from '../session.ts'
 import { Banners } from './banners.tsx'
 import { useFocusReturn } from './focus-return.ts'
@@ -64,6 +65,7 @@ export function Shell() {
   useLive(isInside && !hasEnded)
   useShortcuts(help.toggle)
   useFocusReturn()
+  useUndoKey()
   // Reaching a page closes the menu that led there.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the path is what it follows.
   useEffect(() => menu.close(), [location.pathname])

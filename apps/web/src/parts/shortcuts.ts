@@ -1,0 +1,18 @@
+const key = 'tocsin.shortcuts'
+
+/** Whether single letters do something for who sits here: voice control and a cat on the keyboard press them too. Kept in this browser. */
+export const shortcuts = {
+  areOn: (): boolean => window.localStorage.getItem(key) !== 'off',
+  turn(on: boolean): void {
+    if (on) window.localStorage.removeItem(key)
+    else window.localStorage.setItem(key, 'off')
+  },
+}
+
+/** True where a key is meant for the page: not for a text, not for a dialog or a menu that is open, and not by who has switched shortcuts off. */
+export function isShortcut(event: KeyboardEvent): boolean {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !shortcuts.areOn()) return false
+  const { target } = event
+  if (target instanceof HTMLElement && (target.isContentEditable || target.closest('input, textarea, select, [role="menu"], [role="listbox"]'))) return false
+  return document.querySelector('[aria-modal="true"]') === null
+}
