@@ -1,23 +1,31 @@
 import { Button, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core'
-import { roles } from '@tocsin/api'
+import { type Person, roles } from '@tocsin/api'
 import { useState } from 'react'
+import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 
-export function InviteModal({ onClose }: { onClose: () => void }) {
+/** Invites somebody, or sends a new link to a person who has not accepted yet. */
+export function InviteModal({ person, onClose }: { person?: Person; onClose: () => void }) {
+  const status = useApi('status')
   const [link, setLink] = useState<string>()
   const { form, submit, isBusy } = useRouteForm(
     'invite',
-    { name: '', email: '', role: 'responder' },
+    { name: person?.name ?? '', email: person?.email ?? '', role: person?.role ?? 'responder' },
     { onDone: (reply: { link: string }) => setLink(reply.link) },
   )
   return (
-    <Modal opened onClose={onClose} title="Invite person">
+    <Modal opened onClose={onClose} title={person ? 'Send new invitation' : 'Invite person'}>
       {link ? (
         <Stack>
-          <Text>Invitation sent by email. If they cannot receive email, share this one-time link privately. It expires in seven days.</Text>
+          <Text>
+            {status.data?.isPagingLive
+              ? 'Invitation sent by email. If they cannot receive email, share this one-time link privately.'
+              : 'Email is not configured, so no invitation was sent. Share this one-time link privately.'}{' '}
+            It expires in seven days{person ? ', and earlier links no longer work' : ''}. They can be put into teams and on schedules now.
+          </Text>
           <Secret value={link} label="Link" />
           <Group justify="flex-end">
             <Button onClick={onClose}>Done</Button>
@@ -28,7 +36,7 @@ export function InviteModal({ onClose }: { onClose: () => void }) {
           <Stack>
             <FormProblem errors={form.errors} />
             <TextInput label="Name" required {...form.getInputProps('name')} />
-            <TextInput label="Email" type="email" required {...form.getInputProps('email')} />
+            <TextInput label="Email" type="email" required readOnly={person !== undefined} {...form.getInputProps('email')} />
             <Select
               label="Role"
               description="Observers read; responders respond; leads declare, close and manage; administrators do everything"
@@ -36,7 +44,7 @@ export function InviteModal({ onClose }: { onClose: () => void }) {
               allowDeselect={false}
               {...form.getInputProps('role')}
             />
-            <FormActions submit="Invite" isBusy={isBusy} onCancel={onClose} />
+            <FormActions submit={person ? 'Send' : 'Invite'} isBusy={isBusy} onCancel={onClose} />
           </Stack>
         </form>
       )}

@@ -1,6 +1,6 @@
 import { ActionIcon, Anchor, Button, Group, Menu, Select, Stack, Table, Text } from '@mantine/core'
 import { IconDots, IconPlus } from '@tabler/icons-react'
-import { type Person, roles, type Team } from '@tocsin/api'
+import { type Invitation, type Person, roles, type Team } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { DemoBadge, Tone } from '../parts/badges.tsx'
@@ -16,7 +16,6 @@ import { TeamModal } from './team-modal.tsx'
 export function PeoplePage() {
   const people = useApi('people')
   const isAdministrator = useMay('administrator')
-  const withdraw = useCommand('withdrawInvitation', { done: 'Invitation withdrawn.' })
   const [isInviting, setIsInviting] = useState(false)
   return (
     <Page
@@ -33,62 +32,31 @@ export function PeoplePage() {
       <Teams />
       <Section title="Accounts" isFlush>
         <Loaded query={people}>
-          {({ people: list }) => (
+          {({ people: list, invitations }) => (
             <Table>
               <Table.Tbody>
                 {list.map(person => (
-                  <PersonRow key={person.id} person={person} isAdministrator={isAdministrator} />
+                  <PersonRow
+                    key={person.id}
+                    person={person}
+                    invitation={invitations.find(({ email }) => email === person.email)}
+                    isAdministrator={isAdministrator}
+                  />
                 ))}
               </Table.Tbody>
             </Table>
           )}
         </Loaded>
       </Section>
-      {people.data && people.data.invitations.length > 0 ? (
-        <Section title="Invited" isFlush>
-          <Table>
-            <Table.Tbody>
-              {people.data.invitations.map(invitation => (
-                <Table.Tr key={invitation.id}>
-                  <Table.Td>
-                    {invitation.email}
-                    <Text size="sm" className="quiet">
-                      {invitation.role}, until <Time at={invitation.expiresAt} />
-                    </Text>
-                  </Table.Td>
-                  <Table.Td w={120} ta="right">
-                    <Button
-                      size="xs"
-                      variant="default"
-                      aria-label={`Withdraw the invitation of ${invitation.email}`}
-                      onClick={() =>
-                        confirmed(
-                          {
-                            title: `Withdraw the invitation of ${invitation.email}?`,
-                            consequence: 'The link in the invitation no longer works.',
-                            action: 'Withdraw',
-                            isDanger: true,
-                          },
-                          () => withdraw.mutate({ params: { id: invitation.id } }),
-                        )
-                      }
-                    >
-                      Withdraw
-                    </Button>
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Section>
-      ) : null}
       {isInviting ? <InviteModal onClose={() => setIsInviting(false)} /> : null}
     </Page>
   )
 }
 
-function PersonRow({ person, isAdministrator }: { person: Person; isAdministrator: boolean }) {
+function PersonRow({ person, invitation, isAdministrator }: { person: Person; invitation: Invitation | undefined; isAdministrator: boolean }) {
   const change = useCommand('changePerson', { done: 'Saved.' })
+  const withdraw = useCommand('withdrawInvitation', { done: 'Invitation withdrawn.' })
+  const [isInviting, setIsInviting] = useState(false)
   const [isShowingSessions, setIsShowingSessions] = useState(false)
   const params = { id: person.id }
   const assign = (role: Person['role']) =>
@@ -120,6 +88,16 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
       },
       () => change.mutate({ params, body: { resetSecondFactor: true } }),
     )
+  const takeBack = ({ id }: Invitation) =>
+    confirmed(
+      {
+        title: `Withdraw the invitation of ${person.email}?`,
+        consequence: `The link in the invitation no longer works, and ${person.name} is taken out of teams and schedules.`,
+        action: 'Withdraw',
+        isDanger: true,
+      },
+      () => withdraw.mutate({ params: { id } }),
+    )
   return (
     <Table.Tr>
       <Table.Td>
@@ -130,10 +108,17 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
           <DemoBadge isDemo={person.isDemo} />
           {person.isExecutive ? <Tone color="gray">executive</Tone> : null}
           {person.isActive ? null : <Tone color="gray">deactivated</Tone>}
-          {person.isActive && !person.hasSecondFactor && !person.isDemo ? <Tone color="yellow">no second factor</Tone> : null}
+          {person.isActive && !person.hasJoined ? <Tone color="yellow">{invitation ? 'invited' : 'invitation expired'}</Tone> : null}
+          {person.isActive && person.hasJoined && !person.hasSecondFactor && !person.isDemo ? <Tone color="yellow">no second factor</Tone> : null}
         </Group>
-        <Text size="sm" className="quiet" style={{ overflowWrap: 'anywhere' }}>
+        <Text size="sm" className="quiet" component="div" style={{ overflowWrap: 'anywhere' }}>
           {person.email}
+          {invitation ? (
+            <>
+              {' · link works until '}
+              <Time at={invitation.expiresAt} />
+            </>
+          ) : null}
         </Text>
       </Table.Td>
       <Table.Td w={{ base: 156, sm: 180 }}>
@@ -160,6 +145,8 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
               </ActionIcon>
             </Menu.Target>
             <Menu.Dropdown>
+              {person.isActive && !person.hasJoined ? <Menu.Item onClick={() => setIsInviting(true)}>Send new invitation…</Menu.Item> : null}
+              {invitation ? <Menu.Item onClick={() => takeBack(invitation)}>Withdraw invitation…</Menu.Item> : null}
               <Menu.Item onClick={person.isActive ? deactivate : () => change.mutate({ params, body: { isActive: true } })}>
                 {person.isActive ? 'Deactivate account…' : 'Activate account'}
               </Menu.Item>
@@ -171,6 +158,7 @@ function PersonRow({ person, isAdministrator }: { person: Person; isAdministrato
             </Menu.Dropdown>
           </Menu>
         ) : null}
+        {isInviting ? <InviteModal person={person} onClose={() => setIsInviting(false)} /> : null}
         {isShowingSessions ? <SessionsModal person={person} onClose={() => setIsShowingSessions(false)} /> : null}
       </Table.Td>
     </Table.Tr>
