@@ -23,6 +23,7 @@ import { MessageLogPage } from './notify/message-log-page.tsx'
 import { PageLinkPage } from './paging/page-link-page.tsx'
 import { PageTimelinePage } from './paging/page-timeline-page.tsx'
 import { PagesPage } from './paging/pages-page.tsx'
+import { SimulatePage } from './paging/simulate-page.tsx'
 import { ReferencePage } from './reference/reference-page.tsx'
 import { FollowReportPage } from './reports/follow-report-page.tsx'
 import { ReportPage } from './reports/report-page.tsx'
@@ -56,6 +57,14 @@ const pages = createRoute({
   validateSearch: ({ view }: Record<string, unknown>): { view?: 'all' } => (view === 'all' ? { view } : {}),
 })
 
+/** Which service a page is simulated for is in the address. */
+const simulate = createRoute({
+  getParentRoute: () => inside,
+  path: '/on-call/simulate',
+  component: SimulatePage,
+  validateSearch: ({ service }: Record<string, unknown>): { service?: string } => (typeof service === 'string' ? { service } : {}),
+})
+
 /** What the audit log is searched for is in the address. */
 const journal = createRoute({ getParentRoute: () => inside, path: '/journal', component: JournalPage, validateSearch: journalSearch })
 
@@ -73,6 +82,7 @@ const tree = root.addChildren([
     page('/notices', NoticesPage),
     page('/follow-ups', FollowUpsPage),
     page('/on-call', OnCallPage),
+    simulate,
     page('/on-call/$id', TeamPage),
     pages,
     page('/pages/$id', PageTimelinePage),

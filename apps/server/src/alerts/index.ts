@@ -19,6 +19,7 @@ import { listOccurrences } from './occurrences.ts'
 import { listAlerts, readAlert } from './queue.ts'
 import { acceptedAlerts, findServices, pageSilenced, type Received, receiveAlerts } from './receive.ts'
 import { addSilence, endSilence, listSilences, silenceOverJob } from './silences.ts'
+import { simulateAlert } from './simulation.ts'
 import { acknowledgeAlert, dismissAlert, followPage, releaseAlert, reopenAlert } from './triage.ts'
 
 export { eraseAlerts } from './erase.ts'
@@ -116,6 +117,7 @@ export function openAlerts(context: AppContext): Bindings {
       await recordRestrictedRead(tx, context, caller, incidentId)
       return page
     }),
+    query(routes.simulatePage, (reader, { params, query: asked }) => simulateAlert(reader, context, params.id, asked)),
     command(routes.acknowledgeAlert, async (tx, { caller, params }) => {
       await acknowledgeAlert(tx, context, caller, params.id)
       return readAlert(tx, context, caller, params.id)

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { type AppContext, type Engagement, people } from '../access/index.ts'
 import { type NewEntry, record, recordAll, system } from '../journal/index.ts'
 import { addMinutes, type Instant } from '../kernel/clock.ts'
-import type { Tx } from '../kernel/database.ts'
+import type { Reader, Tx } from '../kernel/database.ts'
 import { defineJob, escalationLane } from '../kernel/jobs/lanes.ts'
 import { type NewJob, scheduleAll } from '../kernel/jobs/schedule.ts'
 import { teamChannels } from '../notify/index.ts'
@@ -54,7 +54,8 @@ interface PagingSnapshot {
   readonly suspects: ReadonlyMap<string, ReadonlySet<string>>
 }
 
-async function readPagingSnapshot(tx: Tx, context: AppContext, escalating: readonly PageRow[]): Promise<PagingSnapshot> {
+/** Reads what determines whom pages go to, as it is at `tx.now`. */
+export async function readPagingSnapshot(tx: Reader, context: AppContext, escalating: readonly PageRow[]): Promise<PagingSnapshot> {
   const teamIds = [...new Set(escalating.flatMap(page => page.teamId ?? []))]
   const rows = await tx.db.select().from(onCallSettings).where(inArray(onCallSettings.teamId, teamIds))
   const settings = new Map(rows.map(row => [row.teamId, row.settings]))
@@ -235,7 +236,8 @@ function entryOf(onCall: OnCallSnapshot, page: PageRow, routed: Routed, decision
   }
 }
 
-function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: Routed, { passedOnBy }: Occasion): Decision {
+/** The next escalation of a page: pure, so that it can be asked of times to come. */
+export function decide(now: Instant, snapshot: PagingSnapshot, page: PageRow, routed: Routed, { passedOnBy }: Occasion): Decision {
   const { policy, urgency } = routed
   const unchanged = { ...quiet, at: page.levelIndex, levelIndex: page.levelIndex, progress: page.progress }
   if (page.levelIndex < 0 && page.firstPersonId !== null && snapshot.onCall.people.get(page.firstPersonId)?.canRespond)

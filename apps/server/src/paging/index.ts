@@ -26,6 +26,7 @@ export { listPolicies, savePolicy } from './policies.ts'
 export { countUnacknowledged } from './read-pages.ts'
 export { type Rise, raisePages } from './rising-severity.ts'
 export { saveTeamOnCall, setUpOnCall } from './settings.ts'
+export { simulatePage } from './simulation.ts'
 export { pages } from './tables.ts'
 export { Audits } from './watchdog.ts'
 

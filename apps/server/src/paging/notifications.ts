@@ -88,7 +88,7 @@ async function notifyNow(tx: Tx, context: AppContext, requests: readonly (Notifi
   for (const { page, personId, levelIndex, why, place } of all) {
     const plan = plans.get(personId)
     if (plan === undefined) continue
-    const steps = usable(context, plan, page.urgency)
+    const steps = usableSteps(context, plan, page.urgency)
     // Minutes count from when the person was paged first, so the next timer is set by the difference.
     const current = steps[place]?.afterMinutes ?? 0
     const now = steps.slice(place).filter(step => step.afterMinutes <= current)
@@ -127,7 +127,7 @@ async function notifyNow(tx: Tx, context: AppContext, requests: readonly (Notifi
 }
 
 /** The rules of a person with another method wherever the operator has taken away what one needs: a page sent only there would reach nobody. */
-function usable(context: AppContext, plan: NotificationPlan, urgency: PageRow['urgency']): NotificationPlan['rules'][PageRow['urgency']] {
+export function usableSteps(context: AppContext, plan: NotificationPlan, urgency: PageRow['urgency']): NotificationPlan['rules'][PageRow['urgency']] {
   const isUsable = ({ kind }: NotificationStep) => context.messenger.has(kind)
   const able = plan.rules[urgency].filter(({ step }) => isUsable(step))
   if (able.length > 0) return able

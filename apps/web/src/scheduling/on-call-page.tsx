@@ -145,6 +145,7 @@ export function Concerns({ team }: { team: TeamOnCall }) {
 /** A service answers with two sides at once: whether both have somebody. */
 function Services({ teams }: { teams: readonly TeamOnCall[] }) {
   const services = useApi('services')
+  const mayRespond = useMay('responder')
   const [first] = services.data ?? []
   if (first === undefined) return null
   const onCall = (id: string) => {
@@ -165,7 +166,14 @@ function Services({ teams }: { teams: readonly TeamOnCall[] }) {
         <Table.Tbody>
           {services.data?.map(service => (
             <Table.Tr key={service.id}>
-              <Table.Td fw={550}>{service.name}</Table.Td>
+              <Table.Td>
+                <Text fw={550}>{service.name}</Text>
+                {mayRespond ? (
+                  <RouteLink to="/on-call/simulate" search={{ service: service.id }} size="sm" aria-label={`Simulate a page of ${service.name}`}>
+                    Simulate a page
+                  </RouteLink>
+                ) : null}
+              </Table.Td>
               <Table.Td>{onCall(service.securityTeam.id)}</Table.Td>
               <Table.Td>{service.engineeringTeam ? onCall(service.engineeringTeam.id) : <span className="quiet">Unassigned</span>}</Table.Td>
             </Table.Tr>
