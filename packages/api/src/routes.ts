@@ -11,6 +11,7 @@ import { incidentRoutes } from './incidents.ts'
 import { indicatorRoutes } from './indicators.ts'
 import { noticeRoutes } from './notices.ts'
 import { organizationRoutes } from './organization.ts'
+import { pageSimulationRoutes } from './page-simulation.ts'
 import { pagingRoutes } from './paging.ts'
 import { policyRoutes } from './policies.ts'
 import { proposalRoutes } from './proposals.ts'
@@ -29,6 +30,7 @@ export const routes = {
   ...schedulingRoutes,
   ...policyRoutes,
   ...organizationRoutes,
+  ...pageSimulationRoutes,
   ...pagingRoutes,
   ...alertRoutes,
   ...silenceRoutes,

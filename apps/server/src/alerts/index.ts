@@ -1,4 +1,4 @@
-import { type AlertInput, observablesOf, alertRoutes as routes, silenceRoutes } from '@tocsin/api'
+import { type AlertInput, observablesOf, pageSimulationRoutes, alertRoutes as routes, silenceRoutes } from '@tocsin/api'
 import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
 import {
   type AppContext,
@@ -117,7 +117,7 @@ export function openAlerts(context: AppContext): Bindings {
       await recordRestrictedRead(tx, context, caller, incidentId)
       return page
     }),
-    query(routes.simulatePage, (reader, { params, query: asked }) => simulateAlert(reader, context, params.id, asked)),
+    query(pageSimulationRoutes.simulatePage, (reader, { params, query: asked }) => simulateAlert(reader, context, params.id, asked)),
     command(routes.acknowledgeAlert, async (tx, { caller, params }) => {
       await acknowledgeAlert(tx, context, caller, params.id)
       return readAlert(tx, context, caller, params.id)

@@ -1,4 +1,4 @@
-import { isAtLeast, type PageSimulation, type RouteInput, type alertRoutes as routes } from '@tocsin/api'
+import { isAtLeast, type PageSimulation, type RouteInput, type pageSimulationRoutes as routes } from '@tocsin/api'
 import type { AppContext } from '../access/index.ts'
 import { listServices } from '../directory/index.ts'
 import type { Instant } from '../kernel/clock.ts'
