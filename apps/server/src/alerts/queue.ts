@@ -1,5 +1,5 @@
 import type { Alert } from '@tocsin/api'
-import { and, count, desc, eq, isNull, lt, ne, or, type SQL } from 'drizzle-orm'
+import { and, count, desc, eq, getTableColumns, isNull, lt, ne, or, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, accountsThatActed, people, type Viewer } from '../access/index.ts'
@@ -16,10 +16,13 @@ const assignee = alias(people, 'assignee')
 const decider = alias(people, 'decider')
 const original = alias(alerts, 'original')
 
+/** What the database computes for searches is not shown. */
+const { entities: _entities, searchText: _searchText, ...columns } = getTableColumns(alerts)
+
 async function select(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined, limit?: number): Promise<Alert[]> {
   const asked = reader.db
     .select({
-      alert: alerts,
+      alert: columns,
       service: services.name,
       acknowledgedBy: acknowledger.name,
       assignee: assignee.name,
