@@ -22,4 +22,7 @@ CREATE INDEX "alerts_service" ON "alerts" USING btree ("service_id","number");--
 CREATE INDEX "alerts_source" ON "alerts" USING btree (lower("source"),"number");--> statement-breakpoint
 CREATE INDEX "alerts_first_seen" ON "alerts" USING brin ("first_seen_at");--> statement-breakpoint
 CREATE INDEX "alerts_entities" ON "alerts" USING gin ("entities");--> statement-breakpoint
-CREATE INDEX "alerts_search_text" ON "alerts" USING gin ("search_text" gin_trgm_ops);
+CREATE INDEX "alerts_labels" ON "alerts" USING gin ("labels" jsonb_path_ops);--> statement-breakpoint
+CREATE INDEX "alerts_rule" ON "alerts" USING btree (("rule" ->> 'id'),"number") WHERE "alerts"."rule" is not null;--> statement-breakpoint
+CREATE INDEX "alerts_search_text" ON "alerts" USING gin ("search_text" gin_trgm_ops);--> statement-breakpoint
+CREATE INDEX "incidents_text" ON "incidents" USING gin (lower("title" || E'\n' || "summary" || E'\n' || coalesce("codename", '')) gin_trgm_ops);

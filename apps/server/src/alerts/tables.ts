@@ -116,6 +116,8 @@ export const alerts = table(
     index('alerts_source').on(sql`lower(${self.source})`, self.number),
     index('alerts_first_seen').using('brin', self.firstSeenAt),
     index('alerts_entities').using('gin', self.entities),
+    index('alerts_labels').using('gin', sql`${self.labels} jsonb_path_ops`),
+    index('alerts_rule').on(sql`(${self.rule} ->> 'id')`, self.number).where(sql`${self.rule} is not null`),
     index('alerts_search_text').using('gin', sql`${self.searchText} gin_trgm_ops`),
   ],
 )
