@@ -43,7 +43,7 @@ export default {
     {
       name: 'packages know no application',
       severity: 'error',
-      from: { path: '^packages/(api|deadlines|events|merkle|oncall|sigma)/' },
+      from: { path: '^packages/(api|deadlines|events|filter|merkle|oncall|sigma)/' },
       to: { path: '^apps/' },
     },
     {
@@ -57,7 +57,7 @@ export default {
     {
       name: 'pure cores do no input or output',
       severity: 'error',
-      from: { path: '^packages/(deadlines|events|merkle|oncall)/src/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^packages/(deadlines|events|filter|merkle|oncall)/src/', pathNot: '\\.test\\.ts$' },
       to: { dependencyTypes: ['core'], pathNot: '^(node:)?crypto$' },
     },
     { name: 'nothing unresolved', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^(vite/client|virtual:|/)' } },

@@ -72,7 +72,7 @@ function newest(folder) {
 function build() {
   const web = join(root, 'apps', 'web')
   const stamp = join(web, 'dist', '.built')
-  const changed = Math.max(newest(web), ...['api', 'events', 'oncall'].map(name => newest(join(root, 'packages', name, 'src'))))
+  const changed = Math.max(newest(web), ...['api', 'events', 'filter', 'oncall'].map(name => newest(join(root, 'packages', name, 'src'))))
   if (existsSync(stamp) && Number(readFileSync(stamp, 'utf8')) === changed) return
   process.stderr.write('Building the pages…\n')
   const done = spawnSync(node(), [script('vite', 'bin', 'vite.js'), 'build', '--logLevel', 'warn'], { cwd: web, stdio: ['ignore', 'ignore', 'inherit'] })

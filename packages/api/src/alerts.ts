@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { At, ChangingQuery, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Severity, Text } from './common.ts'
+import { At, ChangingQuery, FilterText, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reference, Responsibility, Severity, Text } from './common.ts'
 import { Observable, ObservablesInput } from './observables.ts'
 import { atLeast, route } from './route.ts'
 
@@ -82,6 +82,11 @@ export const AlertOccurrence = z
   .meta({ id: 'AlertOccurrence' })
 export type AlertOccurrence = z.output<typeof AlertOccurrence>
 
+export const alertViews = ['triage', 'all'] as const
+export const alertSorts = ['severity', 'newest', 'oldest', 'lastSeen', 'count'] as const
+/** Which alerts. */
+export const AlertSelection = z.object({ view: z.enum(alertViews).default('triage'), filter: FilterText })
+
 export const alertRoutes = {
   createAlerts: route({
     method: 'POST',
@@ -96,10 +101,16 @@ export const alertRoutes = {
   alerts: route({
     method: 'GET',
     path: '/api/v1/alerts',
-    summary: 'List alerts, newest first; `triage` lists those in the triage queue',
+    summary: 'List alerts by a filter; `triage` lists those in the triage queue',
     access: atLeast('observer', 'alerts:read'),
-    query: ChangingQuery.extend({ view: z.enum(['triage', 'all']).default('triage') }),
-    reply: pageOf(Alert),
+    query: ChangingQuery.extend({
+      ...AlertSelection.shape,
+      sort: z
+        .enum(alertSorts)
+        .optional()
+        .describe('`severity` (most severe, then oldest; the default of `triage`), `newest` (the default of `all`), `oldest`, `lastSeen` or `count`'),
+    }),
+    reply: pageOf(Alert).extend({ isApproximate: z.boolean().describe('No alert contains the text of the filter: these have similar words in their titles') }),
   }),
   alert: route({
     method: 'GET',

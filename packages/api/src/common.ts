@@ -1,3 +1,4 @@
+import { filterLimits } from '@tocsin/filter'
 import { z } from 'zod'
 
 /** Shapes that every module uses. */
@@ -59,6 +60,13 @@ export const UpdatedQuery = z.object({
 })
 /** A page of such a list. */
 export const ChangingQuery = PageQuery.extend(UpdatedQuery.shape)
+/** A filter of a list. What is wrong with it is said by the server, once it is read with the fields of that list (`filter-fields.ts`). */
+export const FilterText = z
+  .string()
+  .trim()
+  .max(filterLimits.characters, `must have at most ${filterLimits.characters} characters`)
+  .default('')
+  .describe('Filter such as `severity:high,critical host:db-* -service:billing "brute force"`; the documentation lists the fields')
 /** One page of a list; `next` is null on the last. */
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() })
 

@@ -1,11 +1,15 @@
 import { z } from 'zod'
 import { Alert } from './alerts.ts'
-import { At, Day, Erasure, Id, Reference, Responsibility, Version } from './common.ts'
+import { At, Day, Erasure, FilterText, Id, Reference, Responsibility, Version } from './common.ts'
 
 /** The life of an incident (NIST SP 800-61: containment, eradication, recovery), in order. */
 export const incidentStatuses = ['suspected', 'declared', 'contained', 'eradicated', 'recovered', 'closed'] as const
 export const IncidentStatus = z.enum(incidentStatuses)
 export type IncidentStatus = z.output<typeof IncidentStatus>
+
+export const incidentViews = ['open', 'all'] as const
+/** Which incidents. */
+export const IncidentSelection = z.object({ view: z.enum(incidentViews).default('open'), filter: FilterText })
 
 export const incidentClasses = ['suspected', 'security-incident', 'customer-reportable', 'privacy-breach', 'not-an-incident'] as const
 export const IncidentClass = z.enum(incidentClasses)

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Alert, AlertIds } from './alerts.ts'
 import { ChangingQuery, Id, IdParams, IsExercise, Line, PageQuery, pageOf, Reason, Responsibility, Version } from './common.ts'
-import { DataTouched, Incident, IncidentClass, IncidentSummary, SeverityCriteria, TimelineEntry } from './incident.ts'
+import { DataTouched, Incident, IncidentClass, IncidentSelection, IncidentSummary, SeverityCriteria, TimelineEntry } from './incident.ts'
 import { incidentAccessRoutes } from './incident-access.ts'
 import { incidentClassRoutes } from './incident-classes.ts'
 import { incidentLifecycleRoutes } from './incident-lifecycle.ts'
@@ -18,9 +18,9 @@ export const incidentRoutes = {
   incidents: route({
     method: 'GET',
     path: '/api/v1/incidents',
-    summary: 'List incidents, newest first',
+    summary: 'List incidents by a filter, newest first',
     access: atLeast('observer', 'incidents:read'),
-    query: ChangingQuery.extend({ view: z.enum(['open', 'all']).default('open') }),
+    query: ChangingQuery.extend(IncidentSelection.shape),
     reply: pageOf(IncidentSummary),
   }),
   incident: route({

@@ -1,25 +1,37 @@
-import type { Alert } from '@tocsin/api'
-import { and, count, desc, eq, isNull, lt, ne, or, type SQL } from 'drizzle-orm'
+import { type Alert, type alertSorts, type alertViews, severities } from '@tocsin/api'
+import type { Filter } from '@tocsin/filter'
+import { and, asc, count, desc, eq, getTableColumns, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, accountsThatActed, people, type Viewer } from '../access/index.ts'
 import { services } from '../directory/index.ts'
 import { changedSince } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
-import { listCursor } from '../kernel/cursor.ts'
+import { type ListCursor, listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
-import { alerts } from './tables.ts'
+import { alertCondition, readAlertFilter, similarText } from './filter.ts'
+import { alerts, urgencyOf } from './tables.ts'
 
 const acknowledger = alias(people, 'acknowledger')
 const assignee = alias(people, 'assignee')
 const decider = alias(people, 'decider')
 const original = alias(alerts, 'original')
 
-async function select(reader: Reader, context: AppContext, viewer: Viewer, condition: SQL | undefined, limit?: number): Promise<Alert[]> {
+/** What the database computes for searches is not shown. */
+const { entities: _entities, searchText: _searchText, ...columns } = getTableColumns(alerts)
+
+async function select(
+  reader: Reader,
+  context: AppContext,
+  viewer: Viewer,
+  condition: SQL | undefined,
+  by: readonly SQL[] = [desc(alerts.number)],
+  limit?: number,
+): Promise<Alert[]> {
   const asked = reader.db
     .select({
-      alert: alerts,
+      alert: columns,
       service: services.name,
       acknowledgedBy: acknowledger.name,
       assignee: assignee.name,
@@ -33,7 +45,7 @@ async function select(reader: Reader, context: AppContext, viewer: Viewer, condi
     .leftJoin(decider, eq(decider.id, alerts.dispositionById))
     .leftJoin(original, and(eq(original.id, alerts.duplicateOfId), context.visibility.condition(viewer, original.incidentId)))
     .where(and(condition, context.visibility.condition(viewer, alerts.incidentId)))
-    .orderBy(desc(alerts.number))
+    .orderBy(...by)
   const rows = limit === undefined ? await asked : await asked.limit(limit)
   const acts = (of: 'acknowledgedById' | 'dispositionById') => rows.map(({ alert }) => ({ id: alert.id, personId: alert[of] }))
   const acknowledged = await accountsThatActed(reader, acts('acknowledgedById'), 'alert.acknowledged')
@@ -77,24 +89,94 @@ async function select(reader: Reader, context: AppContext, viewer: Viewer, condi
   }))
 }
 
-const cursor = listCursor('alerts', z.tuple([z.int()]))
 const isQueued = and(isNull(alerts.dispositionAt), or(eq(alerts.hasPaged, true), ne(alerts.status, 'resolved')))
 
-/** One page of alerts, newest first. The triage queue holds alerts without a disposition: nothing that paged somebody leaves it without one. */
+interface Order {
+  readonly by: readonly SQL[]
+  readonly cursor: ListCursor<readonly (string | number)[]>
+  readonly valuesOf: (alert: Alert) => readonly (string | number)[]
+  /** The condition for what comes after these values. */
+  readonly after: (values: readonly (string | number)[]) => SQL
+}
+
+const [whole, moment] = [z.int(), z.iso.datetime()]
+/** Keyset order: each by an index that has its columns. */
+const orders: Readonly<Record<(typeof alertSorts)[number], Order>> = {
+  severity: {
+    by: [asc(urgencyOf(alerts.severity)), asc(alerts.firstSeenAt), asc(alerts.number)],
+    cursor: listCursor('alerts by severity', z.tuple([whole, moment, whole])),
+    valuesOf: alert => [severities.length - severities.indexOf(alert.severity), alert.firstSeenAt, alert.number],
+    after: ([urgency, at, number]) =>
+      sql`(${urgencyOf(alerts.severity)}, ${alerts.firstSeenAt}, ${alerts.number}) > (${urgency}::bigint, ${at}::timestamptz, ${number}::bigint)`,
+  },
+  newest: {
+    by: [desc(alerts.number)],
+    cursor: listCursor('alerts', z.tuple([whole])),
+    valuesOf: alert => [alert.number],
+    after: ([number]) => sql`${alerts.number} < ${number}::bigint`,
+  },
+  oldest: {
+    by: [asc(alerts.number)],
+    cursor: listCursor('alerts oldest', z.tuple([whole])),
+    valuesOf: alert => [alert.number],
+    after: ([number]) => sql`${alerts.number} > ${number}::bigint`,
+  },
+  lastSeen: {
+    by: [desc(alerts.lastSeenAt), desc(alerts.number)],
+    cursor: listCursor('alerts last seen', z.tuple([moment, whole])),
+    valuesOf: alert => [alert.lastSeenAt, alert.number],
+    after: ([at, number]) => sql`(${alerts.lastSeenAt}, ${alerts.number}) < (${at}::timestamptz, ${number}::bigint)`,
+  },
+  count: {
+    by: [desc(alerts.count), desc(alerts.number)],
+    cursor: listCursor('alerts by count', z.tuple([whole, whole])),
+    valuesOf: alert => [alert.count, alert.number],
+    after: ([count, number]) => sql`(${alerts.count}, ${alerts.number}) < (${count}::bigint, ${number}::bigint)`,
+  },
+}
+
+/** Which alerts of a list, for one who may see them: those of the triage queue have no disposition, and nothing that paged somebody leaves it without one. */
+export function selectionCondition(
+  reader: Pick<Reader, 'now'>,
+  viewer: Viewer,
+  { view, filter }: { view: (typeof alertViews)[number]; filter: Filter },
+  word?: Parameters<typeof alertCondition>[3],
+): SQL | undefined {
+  return and(view === 'triage' ? isQueued : undefined, alertCondition(filter, viewer, reader.now, word))
+}
+
+/** One page of the alerts that a filter finds. Where none contains its text, those with similar words are listed: one page of them. */
 export async function listAlerts(
   reader: Reader,
   context: AppContext,
   viewer: Viewer,
-  query: { view: 'triage' | 'all'; limit: number; cursor?: string | undefined; updatedSince?: Instant | undefined },
-): Promise<{ items: Alert[]; next: string | null }> {
-  const [after] = cursor.read(query.cursor) ?? []
-  const condition = and(
-    query.view === 'triage' ? isQueued : undefined,
-    after === undefined ? undefined : lt(alerts.number, after),
-    changedSince(alerts.id, query.updatedSince, 'subject or page'),
-  )
-  const found = await select(reader, context, viewer, condition, query.limit + 1)
-  return cursor.page(found, query.limit, alert => [alert.number])
+  query: {
+    view: (typeof alertViews)[number]
+    filter: string
+    sort?: (typeof alertSorts)[number] | undefined
+    limit: number
+    cursor?: string | undefined
+    updatedSince?: Instant | undefined
+  },
+): Promise<{ items: Alert[]; next: string | null; isApproximate: boolean }> {
+  const order = orders[query.sort ?? (query.view === 'triage' ? 'severity' : 'newest')]
+  const after = order.cursor.read(query.cursor)
+  const filter = readAlertFilter(query.filter)
+  const find = (word?: typeof similarText) =>
+    select(
+      ...([reader, context, viewer] as const),
+      and(
+        selectionCondition(reader, viewer, { view: query.view, filter }, word),
+        after === undefined ? undefined : order.after(after),
+        changedSince(alerts.id, query.updatedSince, 'subject or page'),
+      ),
+      ...([order.by, query.limit + 1] as const),
+    )
+  const found = order.cursor.page(await find(), query.limit, order.valuesOf)
+  const isText = filter.some(term => term.kind === 'word' && !term.isNegated)
+  if (found.items.length > 0 || after !== undefined || !isText) return { ...found, isApproximate: false }
+  const items = (await find(similarText)).slice(0, query.limit)
+  return { items, next: null, isApproximate: items.length > 0 }
 }
 
 /** How many alerts in the triage queue a viewer may see; those of exercises are no work that is waiting. */
@@ -107,7 +189,7 @@ export async function countQueue(reader: Reader, context: AppContext, viewer: Vi
 }
 
 export async function readAlert(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<Alert> {
-  const [alert] = await select(reader, context, viewer, eq(alerts.id, id), 1)
+  const [alert] = await select(reader, context, viewer, eq(alerts.id, id), [], 1)
   if (!alert) throw notFound('alert')
   return alert
 }

@@ -1,5 +1,5 @@
 import { AlertMatchers, alertStatuses, dispositions, Observable, responsibilities, severities, ZonedHours } from '@tocsin/api'
-import { sql } from 'drizzle-orm'
+import { type SQLWrapper, sql } from 'drizzle-orm'
 import { type AnyPgColumn, bigserial, boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { people } from '../access/tables.ts'
@@ -43,6 +43,9 @@ export const heartbeats = table(
   },
   self => [uniqueIndex('heartbeats_token').on(self.tokenDigest)],
 )
+
+/** The place of a severity in the order of urgency: 0 for critical. */
+export const urgencyOf = (severity: SQLWrapper) => sql`array_position(${sql.raw(`array['${severities.toReversed().join("', '")}']`)}, ${severity})`
 
 export const alerts = table(
   'alerts',
@@ -90,6 +93,10 @@ export const alerts = table(
     isDemo: boolean('is_demo').notNull().default(false),
     /** It belongs to an exercise: nothing of it reaches a customer, an authority or the public. */
     isExercise: boolean('is_exercise').notNull().default(false),
+    /** What it is about, as `kind=value` in lower case: its hosts, accounts, addresses, domains, URLs and hashes. Computed by the database, so that no writer forgets it. */
+    entities: text('entities').array().notNull().generatedAlwaysAs(sql`alert_entities(observables)`),
+    /** What a search looks at, in lower case: title, description and the values of observables. Computed by the database, so that what is erased is gone here, too. */
+    searchText: text('search_text').notNull().generatedAlwaysAs(sql`alert_search_text(title, description, observables)`),
   },
   self => [
     uniqueIndex('alerts_open_key')
@@ -101,6 +108,17 @@ export const alerts = table(
     index('alerts_assignee').on(self.assigneeId).where(sql`${self.assigneeId} is not null and ${self.dispositionAt} is null`),
     index('alerts_duplicates').on(self.duplicateOfId).where(sql`${self.duplicateOfId} is not null`),
     index('alerts_silence').on(self.silencedById).where(sql`${self.silencedById} is not null`),
+    index('alerts_urgency').on(urgencyOf(self.severity), self.firstSeenAt, self.number),
+    index('alerts_queue_urgency').on(urgencyOf(self.severity), self.firstSeenAt, self.number).where(sql`${self.dispositionAt} is null`),
+    index('alerts_last_seen').on(self.lastSeenAt, self.number),
+    index('alerts_count').on(self.count, self.number),
+    index('alerts_service').on(self.serviceId, self.number),
+    index('alerts_source').on(sql`lower(${self.source})`, self.number),
+    index('alerts_first_seen').using('brin', self.firstSeenAt),
+    index('alerts_entities').using('gin', self.entities),
+    index('alerts_labels').using('gin', sql`${self.labels} jsonb_path_ops`),
+    index('alerts_rule').on(sql`(${self.rule} ->> 'id')`, self.number).where(sql`${self.rule} is not null`),
+    index('alerts_search_text').using('gin', sql`${self.searchText} gin_trgm_ops`),
   ],
 )
 

@@ -8,6 +8,7 @@ import { changedSince } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
+import { incidentCondition, readIncidentFilter } from './filter.ts'
 import { handoversOf } from './handovers.ts'
 import { findIncident, type IncidentRow, type Names, namesOf, stateOf } from './incident.ts'
 import { blockers, destination, possibleTransitions } from './lifecycle.ts'
@@ -45,20 +46,22 @@ function summaryOf(incident: IncidentRow, names: Names): IncidentSummary {
 const cursor = listCursor('incidents', z.tuple([z.int()]))
 const isOpen = ne(incidents.status, 'closed')
 
-/** One page of the incidents that the viewer may see, newest first. */
+/** One page of the incidents that a filter finds and the viewer may see, newest first. */
 export async function listIncidents(
   reader: Reader,
   context: AppContext,
   viewer: Viewer,
-  query: { view: 'open' | 'all'; limit: number; cursor?: string | undefined; updatedSince?: Instant | undefined },
+  query: { view: 'open' | 'all'; filter: string; limit: number; cursor?: string | undefined; updatedSince?: Instant | undefined },
 ): Promise<{ items: IncidentSummary[]; next: string | null }> {
   const [after] = cursor.read(query.cursor) ?? []
+  const filter = readIncidentFilter(query.filter)
   const rows = await reader.db
     .select()
     .from(incidents)
     .where(
       and(
         query.view === 'open' ? isOpen : undefined,
+        incidentCondition(filter, viewer, reader.now),
         after === undefined ? undefined : lt(incidents.number, after),
         changedSince(incidents.id, query.updatedSince, 'within'),
         context.visibility.condition(viewer, incidents.id),

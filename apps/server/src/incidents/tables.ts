@@ -62,7 +62,12 @@ export const incidents = table(
     /** It belongs to an exercise: nothing of it reaches a customer, an authority or the public. */
     isExercise: boolean('is_exercise').notNull().default(false),
   },
-  self => [index('incidents_number').on(self.number), index('incidents_status').on(self.status), index('incidents_covered').on(self.parentId)],
+  self => [
+    index('incidents_number').on(self.number),
+    index('incidents_status').on(self.status),
+    index('incidents_covered').on(self.parentId),
+    index('incidents_text').using('gin', sql`lower(${self.title} || E'\\n' || ${self.summary} || E'\\n' || coalesce(${self.codename}, '')) gin_trgm_ops`),
+  ],
 )
 
 const incidentId = () =>

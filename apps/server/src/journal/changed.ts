@@ -19,6 +19,10 @@ export function changedSince(id: AnyColumn, since: Instant | undefined, of: 'sub
   return sql`${id}::text in (select ${journal.subjectId} ${recent} ${pages})`
 }
 
+/** When the latest change was recorded within an incident; `id` is the column of its ID. */
+export const lastRecordedWithin = (id: AnyColumn) =>
+  sql`(select last.at from ${journal} as last where last.within_id = ${id} and not (last.type = any(${sql.param(looks)}::text[])) order by last.seq desc limit 1)`
+
 /** Of the records of a whole list those that the audit log has a change of since `since`, as `changedSince` has it; all of them without. */
 export async function onlyChanged<Row extends { readonly id: string }>(reader: Reader, rows: readonly Row[], since: Instant | undefined): Promise<Row[]> {
   if (since === undefined || rows.length === 0) return [...rows]

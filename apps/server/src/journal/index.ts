@@ -1,4 +1,4 @@
-export { changedSince, onlyChanged } from './changed.ts'
+export { changedSince, lastRecordedWithin, onlyChanged } from './changed.ts'
 export { assertAsRecorded, compareWithEntries, countFoldable, nextOfType, refuseAltered, reportDifferences } from './compare.ts'
 export { discardDeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts'
 export { type About, type Erasing, eraseTexts } from './erase.ts'

@@ -132,7 +132,8 @@ export function openDatabase(url: string, clock: Clock, log: Log, { poolSize = 1
     ...patience,
     connectionTimeoutMillis: Math.min(patience.connectionTimeoutMillis, silentMs),
     query_timeout: silentMs,
-    options: '-c timezone=UTC -c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000',
+    options:
+      '-c timezone=UTC -c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000 -c pg_trgm.word_similarity_threshold=0.4',
   }
   const pool = new pg.Pool({ ...options, max: poolSize })
   const readPool = poolSize === 1 ? pool : new pg.Pool({ ...options, max: Math.ceil(poolSize / 2) })

@@ -1,0 +1,28 @@
+-- Trigrams make searches for parts of words, and for words with typing errors, use an index. It is a trusted extension: the owner of the database may create it.
+CREATE EXTENSION IF NOT EXISTS pg_trgm;--> statement-breakpoint
+-- A value is cut at 500 characters, so that each fits into the index.
+CREATE FUNCTION "alert_entities"("observables" jsonb) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  select coalesce(array_agg(distinct entity.text), '{}') from (
+    select (one ->> 'kind') || '=' || left(lower(one ->> 'value'), 500) as text
+    from jsonb_array_elements(case when jsonb_typeof(observables) = 'array' then observables else '[]'::jsonb end) as one
+    where one ->> 'kind' in ('host', 'user-account', 'ipv4-addr', 'ipv6-addr', 'domain-name', 'url', 'file-hash', 'email-addr')
+  ) as entity where entity.text is not null
+$$;--> statement-breakpoint
+CREATE FUNCTION "alert_search_text"("title" text, "description" text, "observables" jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  select lower(title || E'\n' || description || coalesce(E'\n' || string_agg(one ->> 'value', E'\n'), ''))
+  from jsonb_array_elements(case when jsonb_typeof(observables) = 'array' then observables else '[]'::jsonb end) as one
+$$;--> statement-breakpoint
+ALTER TABLE "alerts" ADD COLUMN "entities" text[] GENERATED ALWAYS AS (alert_entities(observables)) STORED NOT NULL;--> statement-breakpoint
+ALTER TABLE "alerts" ADD COLUMN "search_text" text GENERATED ALWAYS AS (alert_search_text(title, description, observables)) STORED NOT NULL;--> statement-breakpoint
+CREATE INDEX "alerts_urgency" ON "alerts" USING btree (array_position(array['critical', 'high', 'medium', 'low', 'info'], "severity"),"first_seen_at","number");--> statement-breakpoint
+CREATE INDEX "alerts_queue_urgency" ON "alerts" USING btree (array_position(array['critical', 'high', 'medium', 'low', 'info'], "severity"),"first_seen_at","number") WHERE "alerts"."disposition_at" is null;--> statement-breakpoint
+CREATE INDEX "alerts_last_seen" ON "alerts" USING btree ("last_seen_at","number");--> statement-breakpoint
+CREATE INDEX "alerts_count" ON "alerts" USING btree ("count","number");--> statement-breakpoint
+CREATE INDEX "alerts_service" ON "alerts" USING btree ("service_id","number");--> statement-breakpoint
+CREATE INDEX "alerts_source" ON "alerts" USING btree (lower("source"),"number");--> statement-breakpoint
+CREATE INDEX "alerts_first_seen" ON "alerts" USING brin ("first_seen_at");--> statement-breakpoint
+CREATE INDEX "alerts_entities" ON "alerts" USING gin ("entities");--> statement-breakpoint
+CREATE INDEX "alerts_labels" ON "alerts" USING gin ("labels" jsonb_path_ops);--> statement-breakpoint
+CREATE INDEX "alerts_rule" ON "alerts" USING btree (("rule" ->> 'id'),"number") WHERE "alerts"."rule" is not null;--> statement-breakpoint
+CREATE INDEX "alerts_search_text" ON "alerts" USING gin ("search_text" gin_trgm_ops);--> statement-breakpoint
+CREATE INDEX "incidents_text" ON "incidents" USING gin (lower("title" || E'\n' || "summary" || E'\n' || coalesce("codename", '')) gin_trgm_ops);

@@ -1,0 +1,5 @@
+export { type Completion, type Completions, complete } from './complete.ts'
+export * from './filter.ts'
+export { fieldNamed, type Parsed, parse } from './parse.ts'
+export { patternText, print } from './print.ts'
+export { listed } from './words.ts'
