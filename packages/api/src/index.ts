@@ -1,4 +1,5 @@
 export * from './access.ts'
+export * from './alert-acts.ts'
 export * from './alerts.ts'
 export * from './calendars.ts'
 export * from './client.ts'

@@ -1,4 +1,5 @@
 import { accessRoutes } from './access.ts'
+import { alertActRoutes } from './alert-acts.ts'
 import { alertRoutes } from './alerts.ts'
 import { calendarRoutes } from './calendars.ts'
 import { connectorRoutes } from './connectors.ts'
@@ -33,6 +34,7 @@ export const routes = {
   ...pageSimulationRoutes,
   ...pagingRoutes,
   ...alertRoutes,
+  ...alertActRoutes,
   ...silenceRoutes,
   ...incidentRoutes,
   ...incidentRoleRoutes,

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { accessEvents } from './access.ts'
+import { alertActEvents } from './alert-acts.ts'
 import { alertEvents } from './alerts.ts'
 import { detectEvents } from './detect.ts'
 import { directoryEvents } from './directory.ts'
@@ -18,6 +19,7 @@ import { systemEvents } from './system.ts'
 /** Every type of journal entry. */
 export const events = [
   ...alertEvents,
+  ...alertActEvents,
   ...incidentEvents,
   ...proposalEvents,
   ...segregationEvents,

@@ -12,8 +12,10 @@ import {
   recordRestrictedRead,
   uuidIn,
 } from '../access/index.ts'
-import { onlyChanged } from '../journal/index.ts'
+import { type Actor, onlyChanged } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
+import { purgeActs, purgeActsJob, schedulePurge } from './acts.ts'
+import { leaveAlerts } from './assignment.ts'
 import { addHeartbeat, heartbeatJob, listHeartbeats, missHeartbeat, recordHeartbeat, removeHeartbeat } from './heartbeats.ts'
 import { listOccurrences } from './occurrences.ts'
 import { listAlerts, readAlert } from './queue.ts'
@@ -22,11 +24,15 @@ import { addSilence, endSilence, listSilences, silenceOverJob } from './silences
 import { simulateAlert } from './simulation.ts'
 import { acknowledgeAlert, dismissAlert, followPage, releaseAlert, reopenAlert } from './triage.ts'
 
+export { actOn, beginUndo, keepAct, takeAct } from './acts.ts'
 export { eraseAlerts } from './erase.ts'
 export { alertsOfIncident, countQueue, readAlert } from './queue.ts'
 export { type IncomingAlert, receiveAlerts, resolveBySource } from './receive.ts'
 export { alerts } from './tables.ts'
-export { acknowledgeBySource, closeAlertsOf, escalateAlerts, transferAlert } from './triage.ts'
+export { closeAlertsOf, escalateAlerts, transferAlert, transferAlerts, unfitToEscalate } from './transfer.ts'
+export { acknowledgeBySource } from './triage.ts'
+export { lockAlerts, sorted } from './triaged.ts'
+export { undo, undone } from './undo.ts'
 
 /** Within what the dedup keys of a caller of the API are compared: two keys are two sources, which know nothing of each other. */
 const scopeOf = (caller: Caller) => `api ${nameOfCaller(caller)}`
@@ -56,8 +62,8 @@ async function createAlerts(tx: Tx, context: AppContext, caller: Caller, body: A
 }
 
 /** A page that somebody had acknowledged escalates again. */
-async function followEscalation(tx: Tx, about: { readonly kind: string; readonly id: string }): Promise<void> {
-  if (about.kind === 'alert') await releaseAlert(tx, about.id)
+async function followEscalation(tx: Tx, actor: Actor, about: { readonly kind: string; readonly id: string }): Promise<void> {
+  if (about.kind === 'alert') await releaseAlert(tx, actor, about.id)
 }
 
 export function openAlerts(context: AppContext): Bindings {
@@ -69,15 +75,15 @@ export function openAlerts(context: AppContext): Bindings {
     },
     'page.released': async (tx, entry) => {
       const { about, personId } = entry.data
-      if (about.kind === 'alert') await releaseAlert(tx, about.id, personId)
+      if (about.kind === 'alert') await releaseAlert(tx, entry.actor, about.id, personId)
     },
     'page.declined': async (tx, entry) => {
       const { about, personId } = entry.data
-      if (about.kind === 'alert') await releaseAlert(tx, about.id, personId)
+      if (about.kind === 'alert') await releaseAlert(tx, entry.actor, about.id, personId)
     },
-    'page.escalated': (tx, { data: { about } }) => followEscalation(tx, about),
-    'page.snooze-ended': (tx, { data: { about } }) => followEscalation(tx, about),
-    'page.unacknowledged': (tx, { data: { about } }) => followEscalation(tx, about),
+    'page.escalated': (tx, { actor, data: { about } }) => followEscalation(tx, actor, about),
+    'page.snooze-ended': (tx, { actor, data: { about } }) => followEscalation(tx, actor, about),
+    'page.unacknowledged': (tx, { actor, data: { about } }) => followEscalation(tx, actor, about),
   })
   context.visibility.belongs('alert', id => sql`select alert.incident_id from alerts alert where alert.id = ${id}`)
   // What held nothing but alerts of incidents was made for them, and says so in its reason and its matchers.
@@ -92,6 +98,9 @@ export function openAlerts(context: AppContext): Bindings {
   )
   const movedBetween = (data: AnyColumn | SQL) => sql`select ${uuidIn(sql`(${data} #>> '{from,id}')`)} union all select ${uuidIn(sql`(${data} #>> '{to,id}')`)}`
   context.visibility.names('alert.moved', movedBetween)
+  context.departures.add((tx, actor, personId) => leaveAlerts(tx, context, actor, personId))
+  context.jobs.register(purgeActsJob, { run: tx => purgeActs(tx) })
+  context.jobs.keep(purgeActsJob, schedulePurge)
   context.jobs.register(silenceOverJob, { run: (tx, { silenceId }) => pageSilenced(tx, context, silenceId) })
   context.jobs.register(heartbeatJob, { run: (tx, { heartbeatId }) => missHeartbeat(tx, context, heartbeatId) })
   return [

@@ -292,6 +292,20 @@ export async function pageSilenced(tx: Tx, context: AppContext, silenceId: strin
   await pageFor(tx, context, system, due)
 }
 
+/**
+ * Pages about alerts that have changed: `risen` as about those that a repetition has raised, `anew` as if nobody had been paged about them. Whom, and whether a
+ * silence keeps them, is decided as for new ones.
+ */
+export async function pageAgain(tx: Tx, context: AppContext, actor: Actor, ids: readonly string[], how: 'risen' | 'anew'): Promise<void> {
+  if (ids.length === 0) return
+  const rows = await tx.db
+    .select(stored)
+    .from(alerts)
+    .where(sql`${alerts.id} = any(${sql.param([...ids])}::uuid[])`)
+    .orderBy(alerts.number)
+  await pageFor(tx, context, actor, how === 'anew' ? rows.map(row => ({ ...row, hasPaged: false })) : rows)
+}
+
 async function pageFor(
   tx: Tx,
   context: AppContext,

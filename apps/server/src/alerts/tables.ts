@@ -1,4 +1,4 @@
-import { AlertMatchers, alertStatuses, dispositions, Observable, responsibilities, severities, ZonedHours } from '@tocsin/api'
+import { AlertMatchers, alertActs, alertStatuses, dispositions, Observable, responsibilities, severities, ZonedHours } from '@tocsin/api'
 import { type SQLWrapper, sql } from 'drizzle-orm'
 import { type AnyPgColumn, bigserial, boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
@@ -120,6 +120,47 @@ export const alerts = table(
     index('alerts_rule').on(sql`(${self.rule} ->> 'id')`, self.number).where(sql`${self.rule} is not null`),
     index('alerts_search_text').using('gin', sql`${self.searchText} gin_trgm_ops`),
   ],
+)
+
+/** What an act changed of an alert, where that can be put back. */
+const AlertState = z.object({
+  status: z.enum(alertStatuses),
+  isOpen: z.boolean(),
+  severity: z.enum(severities),
+  serviceId: z.string().nullable(),
+  acknowledgedById: z.string().nullable(),
+  acknowledgedAt: z.string().nullable(),
+  assigneeId: z.string().nullable(),
+  dispositionOutcome: z.enum(['dismissed', 'escalated']).nullable(),
+  dispositionValue: z.enum(dispositions).nullable(),
+  dispositionResponsibility: z.enum(responsibilities).nullable(),
+  dispositionReason: z.string().nullable(),
+  dispositionById: z.string().nullable(),
+  dispositionAt: z.string().nullable(),
+  duplicateOfId: z.string().nullable(),
+  incidentId: z.string().nullable(),
+  incidentNumber: z.number().nullable(),
+})
+export type AlertState = z.output<typeof AlertState>
+
+/** Alerts that an act found and left in the same state: what it changed of them, before and after. */
+const Change = z.object({ ids: z.array(z.string()), before: AlertState.partial(), after: AlertState.partial() })
+export type AlertChange = z.output<typeof Change>
+
+/** Acts on alerts, while they can be undone and some time longer. */
+export const performedActs = table(
+  'alert_acts',
+  {
+    id: id(),
+    act: choice('act', alertActs).notNull(),
+    personId: uuid('person_id')
+      .notNull()
+      .references(() => people.id),
+    at: instant('at').notNull(),
+    changes: json('changes', z.array(Change)).notNull(),
+    undoneAt: instant('undone_at'),
+  },
+  self => [index('alert_acts_at').on(self.at)],
 )
 
 /** What an alert said each time that it was received: of the latest times. The alert itself says what the newest of the most severe ones did. */

@@ -1,4 +1,12 @@
-import { erasureRoutes, factRoutes, proposalRoutes, incidentRoleRoutes as roleRoutes, incidentRoutes as routes, segregationRoutes } from '@tocsin/api'
+import {
+  alertActRoutes,
+  erasureRoutes,
+  factRoutes,
+  proposalRoutes,
+  incidentRoleRoutes as roleRoutes,
+  incidentRoutes as routes,
+  segregationRoutes,
+} from '@tocsin/api'
 import { and, eq, or, sql } from 'drizzle-orm'
 import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
@@ -7,6 +15,7 @@ import { onlyChanged } from '../journal/index.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { topicOf } from '../paging/index.ts'
 import { setAffectedCustomers } from './affected-customers.ts'
+import { actOnAlerts, undoAlertAct } from './alert-acts.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
 import { approveFact, correctFact, listFacts, readFacts, rejectFact, stateFact } from './dated-facts.ts'
 import { leaveRoles } from './departed.ts'
@@ -147,6 +156,8 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     command(routes.escalateAlert, async (tx, { caller, params, body }) =>
       read(tx, caller, await escalateAlert(tx, context, caller, await readAlert(tx, context, caller, params.id), body)),
     ),
+    command(alertActRoutes.actOnAlerts, (tx, { caller, body }) => actOnAlerts(tx, context, caller, body)),
+    command(alertActRoutes.undoAlertAct, (tx, { caller, params }) => undoAlertAct(tx, context, caller, params.id)),
     command(routes.moveAlert, async (tx, { caller, params, body }) => {
       await moveAlert(tx, context, caller, await readAlert(tx, context, caller, params.id), body)
       return readAlert(tx, context, caller, params.id)

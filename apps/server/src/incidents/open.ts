@@ -1,4 +1,4 @@
-import type { Alert, Responsibility, RouteInput, incidentRoutes as routes } from '@tocsin/api'
+import { type Alert, type Responsibility, type RouteInput, type incidentRoutes as routes, severities } from '@tocsin/api'
 import { titleOnRecord } from '@tocsin/events'
 import { and, eq, inArray } from 'drizzle-orm'
 import type { AppContext, Caller } from '../access/index.ts'
@@ -127,39 +127,60 @@ async function isMember(reader: Reader, teamId: string, personId: string): Promi
   return found.length > 0
 }
 
+type Escalated = Pick<Alert, 'id' | 'number' | 'title' | 'severity'> & { readonly serviceId: string | null }
+
 /** Escalates an alert to a new suspected incident, or to the one named. */
-export async function escalateAlert(
+export async function escalateAlert(tx: Tx, context: AppContext, caller: Caller, alert: Alert, input: Escalation): Promise<string> {
+  return escalateToIncident(tx, context, caller, [{ ...alert, serviceId: alert.service?.id ?? null }], input)
+}
+
+interface Escalation {
+  readonly incidentId?: string | undefined
+  readonly title?: string | undefined
+  readonly responsibility: Responsibility
+  readonly reason: string
+}
+
+/** Escalates alerts to one new suspected incident, or to the one named: in as many statements for many as for one. */
+export async function escalateToIncident(
   tx: Tx,
   context: AppContext,
   caller: Caller,
-  alert: Alert,
-  input: { incidentId?: string | undefined; title?: string | undefined; responsibility: Responsibility; reason: string },
+  alerts: readonly Escalated[],
+  { incidentId, title, responsibility, reason }: Escalation,
 ): Promise<string> {
-  if (input.incidentId === undefined)
+  const alertIds = alerts.map(({ id }) => id)
+  if (incidentId === undefined)
     return openIncident(tx, context, caller, {
-      // The title of an incident is not erased: it quotes no reporter.
-      title: input.title ?? storable(titleOnRecord(alert.title), 200),
-      reason: input.reason,
-      responsibility: input.responsibility,
-      serviceIds: [],
-      alertIds: [alert.id],
-      isRestricted: false,
-      isExercise: false,
+      ...{ title: title ?? titleOf(alerts), reason, responsibility, alertIds },
+      ...{ serviceIds: [], isRestricted: false, isExercise: false },
     })
-  const incident = await lockOpenIncident(tx, context, caller, input.incidentId)
-  await escalateAlerts(tx, context, caller, [alert.id], incident, input)
-  await addServiceOf(tx, context, caller, alert, incident)
+  const incident = await lockOpenIncident(tx, context, caller, incidentId)
+  await escalateAlerts(tx, context, caller, alertIds, incident, { responsibility, reason })
+  await addServicesOf(tx, context, caller, alerts, incident)
   return incident.id
 }
 
-type AlertOfService = Pick<Alert, 'service' | 'number' | 'title'>
+/** Of several alerts the most severe names the incident. The title of an incident is not erased: it quotes no reporter. */
+function titleOf(alerts: readonly Escalated[]): string {
+  const [worst] = alerts.toSorted((one, other) => severities.indexOf(other.severity) - severities.indexOf(one.severity) || one.number - other.number)
+  const more = alerts.length > 1 ? ` and ${alerts.length - 1} more` : ''
+  return `${storable(titleOnRecord(worst?.title ?? ''), 200 - more.length)}${more}`
+}
 
-/** The service of an alert that joins an incident is affected by it. */
-async function addServiceOf(tx: Tx, context: AppContext, caller: Caller, { service, number, title }: AlertOfService, incident: IncidentRow): Promise<void> {
+/** The services of alerts that join an incident are affected by it. */
+async function addServicesOf(tx: Tx, context: AppContext, caller: Caller, alerts: readonly Escalated[], incident: IncidentRow): Promise<void> {
   const affected = await tx.db.select().from(incidentServices).where(eq(incidentServices.incidentId, incident.id))
-  if (service === null || affected.some(each => each.serviceId === service.id)) return
-  const listed = [...affected.map(each => ({ id: each.serviceId, basis: each.basis })), { id: service.id, basis: `Alert ${number}: ${title}` }]
-  await listServicesAffected(tx, context, caller, incident, listed)
+  const bases = new Map(affected.map(each => [each.serviceId, each.basis]))
+  for (const { serviceId, number, title } of alerts) if (serviceId !== null && !bases.has(serviceId)) bases.set(serviceId, `Alert ${number}: ${title}`)
+  if (bases.size === affected.length) return
+  await listServicesAffected(
+    tx,
+    context,
+    caller,
+    incident,
+    [...bases].map(([id, basis]) => ({ id, basis })),
+  )
   await saveIncident(tx, incident, {})
 }
 
@@ -181,5 +202,5 @@ export async function moveAlert(
   if (from !== undefined) await assertMayLeave(tx, from)
   const to = incidentId === null ? null : (locked.get(incidentId) ?? null)
   await transferAlert(tx, context, caller, alert.id, alert.incident, to, reason)
-  if (to !== null) await addServiceOf(tx, context, caller, alert, to)
+  if (to !== null) await addServicesOf(tx, context, caller, [{ ...alert, serviceId: alert.service?.id ?? null }], to)
 }

@@ -7,6 +7,7 @@ type Audience = 'staff' | 'customer' | 'authority' | 'public'
  */
 const audiences = {
   'account-changed': 'staff',
+  'alert-assignment': 'staff',
   'contact-code': 'staff',
   cover: 'staff',
   coverage: 'staff',

@@ -15,7 +15,7 @@ import { targetUsage } from './targets.ts'
 import { definePageVisibility } from './visibility.ts'
 import { type Audits, escalationAudits, pingHeartbeatUrl, runWatchdog, scheduleWatchdog, watchdogJob, watchdogPingJob } from './watchdog.ts'
 
-export { acknowledgePagesAbout } from './acknowledge.ts'
+export { acknowledgePagesOf, unacknowledgePagesOf } from './acknowledge.ts'
 export { raiseNoTeam } from './alarms.ts'
 export { openAnswerDesk } from './answers.ts'
 export { erasePagesAbout, pagesAbout } from './erase.ts'

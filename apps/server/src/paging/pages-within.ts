@@ -24,15 +24,15 @@ export async function movePagesInto(
 }
 
 /**
- * An alert has left its incident, for another one or for none: its pages go with it. What a restricted incident had taken out of them is said again where they
- * are open to everybody.
+ * Alerts have left their incident, for another one or for none: their pages go with them. What a restricted incident had taken out of them is said again where
+ * they are open to everybody. As many statements for many as for one.
  */
 export async function movePagesOut(
   tx: Tx,
-  alert: { readonly id: string; readonly title: string },
+  alerts: readonly { readonly id: string; readonly title: string }[],
   incident: { readonly id: string; readonly number: number; readonly codename: string | null; readonly isRestricted: boolean } | null,
 ): Promise<void> {
-  const about = and(eq(pages.subjectKind, 'alert'), eq(pages.subjectId, alert.id))
+  const about = sql`${pages.subjectKind} = 'alert' and ${pages.subjectId} = any(${sql.param(alerts.map(({ id }) => id))}::uuid[])`
   await tx.db
     .update(pages)
     .set({ withinId: incident?.id ?? null })
@@ -41,8 +41,9 @@ export async function movePagesOut(
   else
     await tx.db
       .update(pages)
-      .set({ title: alert.title, summary: alert.title, isNeutral: false })
-      .where(and(about, eq(pages.isNeutral, true)))
+      .set({ title: sql`said.title`, summary: sql`said.title`, isNeutral: false })
+      .from(sql`jsonb_to_recordset(${JSON.stringify(alerts.map(({ id, title }) => ({ id, title })))}::jsonb) as said (id uuid, title text)`)
+      .where(and(about, eq(pages.isNeutral, true), sql`${pages.subjectId} = said.id`))
 }
 
 /** Takes the details out of the pages within an incident that are not over: they escalate to people who may not see it. */
