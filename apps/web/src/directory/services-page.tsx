@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { DemoBadge, SeverityBadge } from '../parts/badges.tsx'
+import { placeholderOf } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { newestOf } from '../parts/newest.ts'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
@@ -107,7 +108,8 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
             label="Security response team"
             description="Leads incidents"
             data={teamsOf('security')}
-            nothingFoundMessage="Create a team first"
+            placeholder={placeholderOf(teams, 'Teams')}
+            nothingFoundMessage={placeholderOf(teams, 'Teams', 'Create a team first')}
             allowDeselect={false}
             {...form.getInputProps('securityTeamId')}
           />
@@ -115,7 +117,8 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
             label="Engineering team"
             description="Owns the service and carries out the plan. May be the same team"
             data={teamsOf('engineering')}
-            nothingFoundMessage="Create a team first"
+            placeholder={placeholderOf(teams, 'Teams')}
+            nothingFoundMessage={placeholderOf(teams, 'Teams', 'Create a team first')}
             allowDeselect={false}
             {...form.getInputProps('engineeringTeamId')}
           />
