@@ -22,7 +22,7 @@ import { addSilence, endSilence, listSilences, silenceOverJob } from './silences
 import { acknowledgeAlert, dismissAlert, followPage, releaseAlert, reopenAlert } from './triage.ts'
 
 export { eraseAlerts } from './erase.ts'
-export { alertsOfIncident, countQueue, readAlert } from './queue.ts'
+export { alertsOfIncident, countAssigned, countQueue, readAlert } from './queue.ts'
 export { type IncomingAlert, receiveAlerts, resolveBySource } from './receive.ts'
 export { alerts } from './tables.ts'
 export { acknowledgeBySource, closeAlertsOf, escalateAlerts, transferAlert } from './triage.ts'

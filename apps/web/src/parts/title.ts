@@ -1,8 +1,10 @@
+import { capped } from './capped.ts'
+
 let name = 'Tocsin'
 let count = 0
 
 function show(): void {
-  document.title = `${count > 0 ? `(${count > 999 ? '999+' : count}) ` : ''}${name === 'Tocsin' ? name : `${name} · Tocsin`}`
+  document.title = `${count > 0 ? `(${capped(count)}) ` : ''}${name === 'Tocsin' ? name : `${name} · Tocsin`}`
   const icon = document.querySelector<HTMLLinkElement>('link[rel="icon"]')
   const href = count > 0 ? '/bell-unread.svg' : '/bell.svg'
   if (icon && icon.getAttribute('href') !== href) icon.href = href
@@ -14,7 +16,9 @@ export const titleOf = {
     name = next
     show()
   },
-  count(next: number): void {
+  count(next: number | undefined): void {
+    // What is not known is no change.
+    if (next === undefined) return
     count = next
     show()
   },

@@ -49,6 +49,7 @@ import { useLive } from '../live.ts'
 import { capped } from '../parts/capped.ts'
 import { ProblemNote } from '../parts/page.tsx'
 import { clockTime } from '../parts/time.tsx'
+import { titleOf } from '../parts/title.ts'
 import { useUndoKey } from '../parts/undo.tsx'
 import { useHasSessionEnded, useMay, useMe } from '../session.ts'
 import { Banners } from './banners.tsx'
@@ -196,6 +197,7 @@ function Places() {
   const shown = usePlaces()
   const query = useApi('counters')
   const { data: counters } = query
+  useEffect(() => titleOf.count(counters?.pagesToMe), [counters?.pagesToMe])
   const counts: Record<string, number | undefined> = {
     '/alerts': counters?.alertsToTriage,
     '/incidents': counters?.openIncidents,
