@@ -59,7 +59,7 @@ export function useRouteForm<Name extends RouteName, V extends Values>(name: Nam
         const errors = error instanceof ProblemError ? (error.problem.errors ?? []) : []
         const known = errors.filter(each => each.path.split('.')[0] !== undefined && (each.path.split('.')[0] ?? '') in initialValues)
         form.setErrors(
-          known.length > 0 ? atLists(Object.fromEntries(known.map(each => [each.path, each.message])), toBody(values)) : { form: sentenceOf(error) },
+          known.length > 0 ? atLists(Object.fromEntries(known.map(each => [each.path, each.message])), toBody(values)) : { form: sentenceOf(error, name) },
         )
       },
     })

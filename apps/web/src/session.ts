@@ -1,11 +1,12 @@
 import { type Incident, includesRole, type Me, type Role } from '@tocsin/api'
 import { useApi } from './api.ts'
 
-/** Who is signed in: undefined while that is not known, null for nobody. */
+/** Who is signed in: undefined while that is not known, also because it could not be read; null for nobody. */
 export function useMe(): Me | null | undefined {
   const me = useApi('me')
   if (me.data) return me.data
-  return me.isError ? null : undefined
+  // Only the server knows that nobody is signed in; one that is away says nothing.
+  return me.error?.problem.status === 401 ? null : undefined
 }
 
 /** True once the session of who is shown here has ended: the page stays, with what was typed, and is not kept fresh. */

@@ -68,3 +68,81 @@ test('what cannot be undone asks once in words of what will happen, and what can
   }
   await close()
 })
+
+test('a screen that cannot follow says so, and never that nothing needs attention', { timeout: 180_000 * patience }, async ({ world }) => {
+  const { team, primary } = await world.team({ tiers: 1 })
+  const service = await world.service('billing', team)
+  const { page, close } = await openPlace(world, browser, primary, '/', wide)
+  const context = page.context()
+  const chip = page.getByRole('status', { name: 'Connection' })
+  const headline = page.locator('h1 + p')
+  const pages = page.getByRole('region', { name: 'Unacknowledged pages' })
+  await chip.getByText('Live', { exact: true }).waitFor()
+  const failing = { status: 500, contentType: 'application/problem+json', body: '{"type":"x","title":"Internal error","status":500,"detail":"It failed."}' }
+
+  // Read once, and then not again: the old answer is shown with its time, and the headline says of when it is.
+  await pages.getByText('No unacknowledged pages.').waitFor()
+  await expect.poll(() => headline.textContent()).toBe('Nothing needs your attention.')
+  await page.route(/api\/v1\/(pages|counters)(\?|$)/, route => route.fulfill(failing))
+  await world.alert({ title: 'Unheard', severity: 'critical', service: service.name })
+  await world.settle()
+  await pages.getByText(/^Could not refresh. Data as of \d+:\d+/).waitFor()
+  await headline.getByText(/^As of \d+:\d+/).waitFor()
+  // Read for the first time, and failing.
+  await page.goto('/')
+  await headline.getByText(/could not be loaded/).waitFor()
+  await pages.getByText('It failed.').waitFor()
+  expect(await headline.textContent()).not.toContain('Nothing needs')
+  expect(await page.getByText('Nothing needs your attention').count()).toBe(0)
+  await page.getByRole('link', { name: 'Pages ? count could not be loaded' }).waitFor()
+  await page.unroute(/api\/v1\/(pages|counters)(\?|$)/)
+  await pages.getByRole('button', { name: 'Try again' }).click()
+  await pages.getByText('Unheard').first().waitFor()
+  await expect.poll(() => page.title()).toMatch(/^\(\d\) Now · Tocsin$/)
+  expect(await page.locator('link[rel="icon"]').getAttribute('href')).toBe('/bell-unread.svg')
+
+  // The network is cut: the chip says since when, and an act says what did not happen.
+  await chip.getByText('Live', { exact: true }).waitFor()
+  await context.setOffline(true)
+  await chip.getByText(/^Offline since \d+:\d+/).waitFor()
+  await chip.getByText(/^Data as of \d+:\d+/).waitFor()
+  const before = await chip.textContent()
+  expect(before).toContain('Offline since')
+  await pages.getByRole('button', { name: 'Acknowledge' }).first().click()
+  await page.getByText('No connection: not acknowledged.').waitFor()
+  expect((await primary.call('pages')).items[0]?.state).toBe('triggered')
+  await world.alert({ title: 'Meanwhile', severity: 'critical', service: service.name })
+  await world.settle()
+  await context.setOffline(false)
+  await chip.getByText('Live', { exact: true }).waitFor()
+  await pages.getByText('Meanwhile').first().waitFor()
+
+  // The stream is refused, as when a session is unknown or too many pages are open: it is opened again.
+  for (const status of [401, 503]) {
+    await page.route('**/api/v1/live', route => route.fulfill({ status, body: '' }))
+    await context.setOffline(true)
+    await context.setOffline(false)
+    await chip.getByText('Reconnecting').waitFor()
+    await world.alert({ title: `During ${status}`, severity: 'critical', service: service.name })
+    await world.settle()
+    await page.unroute('**/api/v1/live')
+    await chip.getByText('Live', { exact: true }).waitFor({ timeout: 30_000 })
+    await pages.getByText(`During ${status}`).first().waitFor()
+  }
+  await close()
+})
+
+test('a storm of alerts makes no storm of requests', { timeout: 120_000 * patience }, async ({ world }) => {
+  const lead = await world.person('lead')
+  const { page, close } = await openPlace(world, browser, lead, '/', wide)
+  await page.getByRole('status', { name: 'Connection' }).getByText('Live', { exact: true }).waitFor()
+  await page.waitForLoadState('networkidle').catch(() => undefined)
+  let requests = 0
+  page.on('request', request => {
+    if (request.url().includes('/api/v1/')) requests += 1
+  })
+  for (let n = 0; n < 40; n += 1) await world.alert({ title: `Storm ${n}`, severity: 'high' })
+  await page.getByText('Storm 39').first().waitFor()
+  expect(requests).toBeLessThan(20)
+  await close()
+})

@@ -6,9 +6,12 @@ import { type RouteName, routes } from './routes.ts'
 export class ProblemError extends Error {
   override readonly name = 'ProblemError'
   readonly problem: Problem
-  constructor(problem: Problem) {
+  /** Why no reply came where none did: nobody was found, or the time for it has passed, and it is not known whether the call was heard. */
+  readonly unanswered: 'unreachable' | 'late' | undefined
+  constructor(problem: Problem, unanswered?: 'unreachable' | 'late') {
     super(problem.detail)
     this.problem = problem
+    this.unanswered = unanswered
   }
 }
 
@@ -23,6 +26,8 @@ export interface ClientOptions {
   readonly fetch?: typeof fetch
   /** How often a call is repeated that found nobody or a server that is away (503); none without it. Every call that changes something has a key of its own, so that a repetition does nothing twice. */
   readonly retries?: number
+  /** How long a call may take with its repetitions, other than a download or an upload; a little longer than the server gives a request without it. */
+  readonly replySeconds?: number
 }
 
 /** Calls one route of the API by its name: the types of what goes in and comes out are the contract's. */
@@ -34,6 +39,7 @@ export type Call = <Name extends RouteName>(name: Name, ...input: Args<Routes[Na
  */
 export function createClient(options: ClientOptions): Call & { raw: (name: RouteName, input?: object) => Promise<Response> } {
   const send = options.fetch ?? fetch
+  const replyMs = (options.replySeconds ?? defaultReplySeconds) * 1_000
   async function raw(name: RouteName, input: object = {}): Promise<Response> {
     const route: Route = routes[name]
     const { params = {}, query = {}, body } = input as { params?: Record<string, string>; query?: Record<string, unknown>; body?: unknown }
@@ -53,15 +59,16 @@ export function createClient(options: ClientOptions): Call & { raw: (name: Route
     }
     // Downloads and uploads take as long as they are large.
     const isBounded = route.produces === undefined && !isForm
+    const deadline = isBounded ? AbortSignal.timeout(replyMs) : undefined
     for (let attempt = 0; ; attempt += 1) {
-      const reply = await send(url, { ...request, ...(isBounded ? { signal: AbortSignal.timeout(replyMs) } : {}) }).catch((error: unknown) => {
-        if (attempt < (options.retries ?? 0)) return undefined
-        throw new ProblemError({
-          type: 'urn:tocsin:problem:unavailable',
-          title: 'Not reachable',
-          status: 503,
-          detail: `Tocsin cannot be reached at ${options.origin || 'this address'} (${reasonOf(error)}).`,
-        })
+      const reply = await send(url, { ...request, ...(deadline ? { signal: deadline } : {}) }).catch((error: unknown) => {
+        const isLate = deadline?.aborted === true
+        if (!isLate && attempt < (options.retries ?? 0)) return undefined
+        const problem = { type: 'urn:tocsin:problem:unavailable', title: 'Not reachable', status: 503 }
+        const address = options.origin || 'this address'
+        throw isLate
+          ? new ProblemError({ ...problem, detail: `Tocsin at ${address} gave no answer within ${replyMs / 1_000} seconds.` }, 'late')
+          : new ProblemError({ ...problem, detail: `Tocsin cannot be reached at ${address} (${reasonOf(error)}).` }, 'unreachable')
       })
       if (reply?.ok) return reply
       if (reply !== undefined && (reply.status !== 503 || attempt >= (options.retries ?? 0))) throw new ProblemError(await problemOf(reply))
@@ -88,7 +95,7 @@ function reasonOf(error: unknown): string {
 
 const retryAfterMs = 500
 /** A little longer than the server gives a request. */
-const replyMs = 130_000
+const defaultReplySeconds = 130
 
 /** A key for one request: 128 random bits. (`crypto.randomUUID` is missing from pages that are not served over https.) */
 export function idempotencyKey(): string {

@@ -50,6 +50,9 @@ export const JournalDeadLetter = z
   .meta({ id: 'JournalDeadLetter' })
 export type JournalDeadLetter = z.output<typeof JournalDeadLetter>
 
+/** Counters stop here: more is not counted. */
+export const maxCounted = 1_000
+
 export const systemRoutes = {
   healthz: route({
     method: 'GET',
@@ -93,12 +96,15 @@ export const systemRoutes = {
   counters: route({
     method: 'GET',
     path: '/api/v1/counters',
-    summary: 'Get the number of items that need attention and that the caller can see',
+    summary: 'Get the number of items that need attention and that the caller can see; each count stops at 1000',
     access: atLeast('observer', 'incidents:read'),
     reply: z.object({
       unacknowledgedPages: z.number(),
+      pagesToMe: z.number().describe('Of these, the pages that were sent to the caller'),
       alertsToTriage: z.number(),
+      mine: z.number().describe('Alerts to triage that are assigned to the caller, and open incidents that they lead'),
       openIncidents: z.number(),
+      approvalsWaiting: z.number().describe('Approvals that the caller can give by their role and did not ask for, and roles that they are asked to take'),
       obligationsDue: z.number().describe('Customers of declared incidents not yet notified, including deferred ones'),
       stalledChannels: z.array(z.string()).describe('Names of channels that are not delivering messages'),
     }),

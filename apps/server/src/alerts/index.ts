@@ -26,7 +26,7 @@ import { acknowledgeAlert, dismissAlert, followPage, releaseAlert, reopenAlert }
 
 export { actOn, beginUndo, keepAct, takeAct } from './acts.ts'
 export { eraseAlerts } from './erase.ts'
-export { alertsOfIncident, countQueue, readAlert } from './queue.ts'
+export { alertsOfIncident, countAssigned, countQueue, readAlert } from './queue.ts'
 export { type IncomingAlert, receiveAlerts, resolveBySource } from './receive.ts'
 export { alerts } from './tables.ts'
 export { closeAlertsOf, escalateAlerts, transferAlert, transferAlerts, unfitToEscalate } from './transfer.ts'

@@ -1,12 +1,13 @@
 import { type Alert, type alertSorts, type alertViews, severities } from '@tocsin/api'
 import type { Filter } from '@tocsin/filter'
-import { and, asc, count, desc, eq, getTableColumns, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, accountsThatActed, people, type Viewer } from '../access/index.ts'
 import { services } from '../directory/index.ts'
 import { changedSince } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
+import { counted } from '../kernel/counted.ts'
 import { type ListCursor, listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
@@ -181,11 +182,24 @@ export async function listAlerts(
 
 /** How many alerts in the triage queue a viewer may see; those of exercises are no work that is waiting. */
 export async function countQueue(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
-  const [found] = await reader.db
-    .select({ n: count() })
-    .from(alerts)
-    .where(and(isQueued, eq(alerts.isExercise, false), context.visibility.condition(viewer, alerts.incidentId)))
-  return found?.n ?? 0
+  return counted(
+    reader,
+    reader.db
+      .select({ id: alerts.id })
+      .from(alerts)
+      .where(and(isQueued, eq(alerts.isExercise, false), context.visibility.condition(viewer, alerts.incidentId))),
+  )
+}
+
+/** How many alerts of the triage queue are assigned to the viewer, without those of exercises. */
+export async function countAssigned(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
+  return counted(
+    reader,
+    reader.db
+      .select({ id: alerts.id })
+      .from(alerts)
+      .where(and(isQueued, eq(alerts.assigneeId, viewer.personId), eq(alerts.isExercise, false), context.visibility.condition(viewer, alerts.incidentId))),
+  )
 }
 
 export async function readAlert(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<Alert> {

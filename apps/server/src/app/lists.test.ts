@@ -1,10 +1,12 @@
-import { type Incident, type RouteName, routes } from '@tocsin/api'
+import { createClient, type Incident, type RouteName, routes } from '@tocsin/api'
+import { sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { patience } from '../../test/patience.ts'
 import { test, type World } from '../../test/world.ts'
 import { customers } from '../directory/tables.ts'
 import { incidents, notes } from '../incidents/tables.ts'
 import { recordAll, system } from '../journal/index.ts'
+import { counted } from '../kernel/counted.ts'
 import { newId } from '../kernel/ids.ts'
 import { obligations } from '../notices/tables.ts'
 import { messages } from '../notify/tables.ts'
@@ -147,7 +149,7 @@ describe('a list', () => {
 
     // And the page about rows that no act wrote, which the export found.
     const unacknowledgedPages = many / 2 + 1
-    expect(await ada.call('counters')).toEqual({ stalledChannels: [], unacknowledgedPages, alertsToTriage: 0, openIncidents: 1, obligationsDue: 300 })
+    expect(await ada.call('counters')).toMatchObject({ stalledChannels: [], unacknowledgedPages, alertsToTriage: 0, openIncidents: 1, obligationsDue: 300 })
   })
 
   test('refuses a cursor that it did not give, by name, whichever list it is', { timeout: 60_000 * patience }, async ({ world }) => {
@@ -197,5 +199,29 @@ describe('a list', () => {
     await expect(open(many)).rejects.toMatchObject({ problem: { status: 400, errors: [{ path: 'alertIds', message: expect.stringMatching(/at most 500/) }] } })
     expect((await open(alerts.map(({ id }) => id))).alerts).toHaveLength(120)
     expect((await outsider.call('counters')).alertsToTriage).toBe(1)
+  })
+
+  test('stop at a thousand, and hold what is the caller’s own and what awaits their approval', async ({ world }) => {
+    const { team, primary } = await world.team({ tiers: 1 })
+    const [lead, outsider] = [await world.person('lead'), await world.person('lead')]
+    const service = await world.service('billing', team)
+    const customer = await world.customer('Globex')
+    const incident = await primary.call('openIncident', { body: { title: 'Leak', reason: 'Seen.', serviceIds: [service.id] } })
+    const params = { id: incident.id }
+    const version = async () => (await primary.call('incident', { params })).version
+    await primary.call('setAffectedCustomers', { params, body: { version: await version(), customers: [{ id: customer.id, basis: 'Logs.' }] } })
+    await world.settle()
+    const [obligation] = (await lead.call('obligations', { query: { incidentId: incident.id, view: 'all' } })).items
+    if (obligation === undefined) expect.fail('the customer is owed a notice')
+    await primary.call('draftNotice', { params: { id: obligation.id }, body: { nature: 'N', userImpact: 'U', mitigation: 'M', isInvestigationComplete: true } })
+    await world.alert({ title: 'Odd', severity: 'critical', service: 'billing' })
+    await world.settle()
+    expect(await primary.call('counters')).toMatchObject({ mine: 1, pagesToMe: 1, unacknowledgedPages: 2, approvalsWaiting: 0 })
+    expect(await lead.call('counters')).toMatchObject({ mine: 0, pagesToMe: 0, unacknowledgedPages: 2, approvalsWaiting: 1 })
+    const { secret } = await (await world.person('administrator')).call('createApiKey', { body: { name: 'CI', role: 'lead', scopes: ['incidents:read'] } })
+    expect(await createClient({ origin: world.origin, apiKey: secret })('counters')).toMatchObject({ approvalsWaiting: 0 })
+    await primary.call('changeIncident', { params, body: { version: await version(), isRestricted: true, reason: 'It is one of us.' } })
+    expect((await outsider.call('counters')).approvalsWaiting, 'of what is hidden nothing is counted').toBe(0)
+    expect(await counted(world.server.context.database.reader(), sql`select 1 from generate_series(1, 5000)`), 'more is not counted').toBe(1_000)
   })
 })

@@ -1,11 +1,11 @@
-import { channelName, openApiDocument, systemRoutes as routes } from '@tocsin/api'
+import { channelName, maxCounted, openApiDocument, systemRoutes as routes } from '@tocsin/api'
 import { tellEvent } from '@tocsin/events'
 import { and } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, type Bindings, command, isSetUp, openQuery, openWorkflow, query, workflow } from '../access/index.ts'
-import { countQueue } from '../alerts/index.ts'
+import { countAssigned, countQueue } from '../alerts/index.ts'
 import { hasDemo } from '../demo/index.ts'
-import { countOpenIncidents } from '../incidents/index.ts'
+import { countAwaitingInIncidents, countLed, countOpenIncidents } from '../incidents/index.ts'
 import {
   discardDeadLetter,
   entryColumns,
@@ -24,7 +24,7 @@ import { Produced } from '../kernel/http.ts'
 import { AppProblem, notFound } from '../kernel/problems.ts'
 import { readSetting, saveSetting } from '../kernel/settings.ts'
 import { withinMs } from '../kernel/within.ts'
-import { countObligations } from '../notices/index.ts'
+import { countAwaitingInNotices, countObligations } from '../notices/index.ts'
 import { stalledChannels } from '../notify/index.ts'
 import { countUnacknowledged } from '../paging/index.ts'
 
@@ -67,6 +67,13 @@ export function systemBindings(context: AppContext, watch: JournalWatch, version
     })),
     query(routes.counters, async (reader, { caller }) => ({
       unacknowledgedPages: await countUnacknowledged(reader, context, caller),
+      pagesToMe: await countUnacknowledged(reader, context, caller, caller.personId),
+      mine: Math.min(maxCounted, (await countAssigned(reader, context, caller)) + (await countLed(reader, context, caller))),
+      // A service account approves nothing.
+      approvalsWaiting:
+        caller.actor.kind === 'key'
+          ? 0
+          : Math.min(maxCounted, (await countAwaitingInIncidents(reader, context, caller)) + (await countAwaitingInNotices(reader, context, caller))),
       alertsToTriage: await countQueue(reader, context, caller),
       openIncidents: await countOpenIncidents(reader, context, caller),
       obligationsDue: await countObligations(reader, context, caller),

@@ -53,6 +53,7 @@ import {
 } from './transitions.ts'
 import { defineWorkload } from './workload.ts'
 
+export { countAwaitingInIncidents, countLed } from './awaiting.ts'
 export { awareAt, listFacts } from './dated-facts.ts'
 export { assertNoSuspects, findIncident, type IncidentRow, isExecutiveSponsor, lockOpenIncident } from './incident.ts'
 export { assertNotHeld } from './legal-hold.ts'

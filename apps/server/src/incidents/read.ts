@@ -1,11 +1,12 @@
 import type { Incident, IncidentSummary } from '@tocsin/api'
-import { and, asc, count, desc, eq, lt, ne } from 'drizzle-orm'
+import { and, asc, desc, eq, lt, ne } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, accountsThatActed, type Viewer } from '../access/index.ts'
 import { alertsOfIncident } from '../alerts/index.ts'
 import { customers, services } from '../directory/index.ts'
 import { changedSince } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
+import { counted } from '../kernel/counted.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { incidentCondition, readIncidentFilter } from './filter.ts'
@@ -79,11 +80,13 @@ export async function listIncidents(
 
 /** How many incidents that a viewer may see are open, without exercises. */
 export async function countOpenIncidents(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
-  const [found] = await reader.db
-    .select({ n: count() })
-    .from(incidents)
-    .where(and(isOpen, eq(incidents.isExercise, false), context.visibility.condition(viewer, incidents.id)))
-  return found?.n ?? 0
+  return counted(
+    reader,
+    reader.db
+      .select({ id: incidents.id })
+      .from(incidents)
+      .where(and(isOpen, eq(incidents.isExercise, false), context.visibility.condition(viewer, incidents.id))),
+  )
 }
 
 /** Entries of its timeline that an incident is read with. */

@@ -56,7 +56,7 @@ export class Live<Viewer = unknown> {
   async start(): Promise<void> {
     this.#cursor = (await look(this.#database.reader())).bound
     this.#database.listen(journalChannel, () => void this.#wake())
-    this.#heartbeat = setInterval(() => this.#send(': still here\n\n'), beatMs)
+    this.#heartbeat = setInterval(() => this.#send('event: alive\ndata:\n\n'), beatMs)
   }
 
   stop(): void {

@@ -17,6 +17,7 @@ import { previewMails } from './preview.ts'
 import { clockJob } from './timers.ts'
 import { customerObligations } from './updates.ts'
 
+export { countAwaitingInNotices } from './awaiting.ts'
 export { countObligations, obligationsOf } from './obligations.ts'
 export { noticeRecords } from './records.ts'
 

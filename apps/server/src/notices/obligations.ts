@@ -1,7 +1,7 @@
 import type { Obligation } from '@tocsin/api'
 import { noticeClock, type Timing, timing, wasFoundTooLate } from '@tocsin/deadlines'
 import { when } from '@tocsin/events'
-import { and, asc, count, eq, exists, inArray, ne, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, exists, inArray, ne, or, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
 import { type AppContext, accountsThatActed, people, type Viewer } from '../access/index.ts'
@@ -9,6 +9,7 @@ import { customers } from '../directory/index.ts'
 import { incidents } from '../incidents/index.ts'
 import { changedSince } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
+import { counted } from '../kernel/counted.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
@@ -222,11 +223,13 @@ export async function obligationsOf(reader: Reader, context: AppContext, viewer:
 
 /** How many customers of declared incidents that a viewer may see were not notified yet, and are to be; exercises left out. */
 export async function countObligations(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
-  const [found] = await reader.db
-    .select({ n: count() })
-    .from(obligations)
-    .where(and(isOpen, eq(obligations.isExercise, false), context.visibility.condition(viewer, obligations.incidentId)))
-  return found?.n ?? 0
+  return counted(
+    reader,
+    reader.db
+      .select({ id: obligations.id })
+      .from(obligations)
+      .where(and(isOpen, eq(obligations.isExercise, false), context.visibility.condition(viewer, obligations.incidentId))),
+  )
 }
 
 export async function readObligation(reader: Reader, context: AppContext, viewer: Viewer, id: string): Promise<Obligation> {

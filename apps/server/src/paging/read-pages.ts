@@ -1,11 +1,12 @@
 import { type Drill, isUnacknowledged, type Page, type PageTimeline } from '@tocsin/api'
 import { tellEvent } from '@tocsin/events'
-import { and, asc, count, desc, eq, exists, inArray, lte, ne, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, exists, inArray, lte, ne, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, people, type Viewer } from '../access/index.ts'
 import { teams } from '../directory/index.ts'
 import { changedSince, type Entry, readEntriesAbout } from '../journal/index.ts'
 import type { Instant } from '../kernel/clock.ts'
+import { counted } from '../kernel/counted.ts'
 import { listCursor } from '../kernel/cursor.ts'
 import type { Reader } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
@@ -48,15 +49,7 @@ export async function listPages(
   { pageId, personId }: Which = {},
 ): Promise<{ items: Page[]; next: string | null }> {
   const after = pagesCursor.read(query.cursor)
-  const theirs =
-    personId === undefined
-      ? undefined
-      : exists(
-          reader.db
-            .select({ id: pageNotifications.id })
-            .from(pageNotifications)
-            .where(and(eq(pageNotifications.pageId, pages.id), eq(pageNotifications.personId, personId))),
-        )
+  const theirs = personId === undefined ? undefined : wentTo(reader, personId)
   const found = await reader.db
     .select({ page: pages, team: teams, acknowledgedBy: people.name })
     .from(pages)
@@ -85,14 +78,25 @@ export async function readPage(reader: Reader, context: AppContext, viewer: View
   return page
 }
 
-/** How many pages that a viewer may see are unacknowledged, without those of exercises. */
-export async function countUnacknowledged(reader: Reader, context: AppContext, viewer: Viewer): Promise<number> {
-  const [found] = await reader.db
-    .select({ n: count() })
-    .from(pages)
-    .where(and(mayList(context, viewer), unacknowledged, eq(pages.isExercise, false)))
-  return found?.n ?? 0
+/** How many pages that a viewer may see are unacknowledged, without those of exercises: all, or those that went to one person. */
+export async function countUnacknowledged(reader: Reader, context: AppContext, viewer: Viewer, personId?: string): Promise<number> {
+  return counted(
+    reader,
+    reader.db
+      .select({ id: pages.id })
+      .from(pages)
+      .where(and(mayList(context, viewer), unacknowledged, eq(pages.isExercise, false), personId === undefined ? undefined : wentTo(reader, personId))),
+  )
 }
+
+/** Condition: a page that somebody was told of. */
+const wentTo = (reader: Reader, personId: string) =>
+  exists(
+    reader.db
+      .select({ id: pageNotifications.id })
+      .from(pageNotifications)
+      .where(and(eq(pageNotifications.pageId, pages.id), eq(pageNotifications.personId, personId))),
+  )
 
 interface PageData {
   readonly page: typeof pages.$inferSelect

@@ -2,7 +2,7 @@ import { Button, Group, NumberInput, Select, Stack, Text } from '@mantine/core'
 import type { ContactMethod, NotificationRules as Rules } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
-import { Section } from '../parts/page.tsx'
+import { Loaded, Section } from '../parts/page.tsx'
 import { RemoveButton } from '../parts/remove-button.tsx'
 import { nameOf } from './words.ts'
 
@@ -14,9 +14,15 @@ export function NotificationRules() {
   const methods = useApi('contactMethods')
   const [draft, setDraft] = useState<Rules>()
   const save = useCommand('saveNotificationRules', { done: 'Notification rules saved.', onDone: () => setDraft(undefined) })
-  const verified = (methods.data ?? []).filter(method => method.isVerified)
+  const verified = methods.data?.filter(method => method.isVerified)
   const shown = draft ?? rules.data
-  if (!shown || verified.length < 2) return null
+  if ([methods, rules].some(query => query.isError && query.data === undefined))
+    return (
+      <Section title="Notification rules">
+        <Loaded query={rules}>{() => <Loaded query={methods}>{() => null}</Loaded>}</Loaded>
+      </Section>
+    )
+  if (!shown || !verified || verified.length < 2) return null
   return (
     <Section title="Notification rules">
       <Stack>

@@ -25,7 +25,7 @@ import { useRouteForm } from '../forms.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
 import { confirmed } from '../parts/confirm.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
-import { Empty, FormProblem, Loaded, LoadMore, Section } from '../parts/page.tsx'
+import { Empty, FormProblem, isAbsent, Loaded, LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
 import { toast } from '../parts/toast.ts'
@@ -305,26 +305,30 @@ function Ignored() {
         offerUndo({ message: 'Indicator restored.', undo: () => act('ignoreIndicator', { body: { ...body, reason } }), undone: 'Indicator ignored again.' })
     },
   })
-  if ((ignored.items?.length ?? 0) === 0) return null
+  if (isAbsent(ignored, () => ignored.items?.length === 0)) return null
   return (
     <Section title="Ignored" isFlush>
-      {ignored.items?.map(one => (
-        <Group key={one.value} className="list-row" gap="sm" wrap="nowrap" align="flex-start">
-          <div style={{ minWidth: 0, flex: 1 }}>
-            <Text className="mono" style={{ overflowWrap: 'anywhere' }}>
-              {one.value}
-            </Text>
-            <Text size="sm" className="quiet" component="div">
-              {one.reason} · {one.by}, <Time at={one.at} isRelative />
-            </Text>
-          </div>
-          {mayWrite ? (
-            <Button size="xs" variant="default" onClick={() => restore.mutate({ body: { value: one.value } })}>
-              Restore
-            </Button>
-          ) : null}
-        </Group>
-      ))}
+      <Loaded query={ignored}>
+        {() =>
+          ignored.items?.map(one => (
+            <Group key={one.value} className="list-row" gap="sm" wrap="nowrap" align="flex-start">
+              <div style={{ minWidth: 0, flex: 1 }}>
+                <Text className="mono" style={{ overflowWrap: 'anywhere' }}>
+                  {one.value}
+                </Text>
+                <Text size="sm" className="quiet" component="div">
+                  {one.reason} · {one.by}, <Time at={one.at} isRelative />
+                </Text>
+              </div>
+              {mayWrite ? (
+                <Button size="xs" variant="default" onClick={() => restore.mutate({ body: { value: one.value } })}>
+                  Restore
+                </Button>
+              ) : null}
+            </Group>
+          ))
+        }
+      </Loaded>
       <LoadMore list={ignored} />
     </Section>
   )

@@ -6,7 +6,7 @@ import { ServiceSelect } from '../directory/service-select.tsx'
 import { useRouteForm } from '../forms.ts'
 import { confirmed } from '../parts/confirm.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
-import { Empty, FormProblem, Loaded, LoadMore, Section } from '../parts/page.tsx'
+import { Empty, FormProblem, isAbsent, Loaded, LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
@@ -207,24 +207,28 @@ export function DeadLetters() {
   const mayRead = useMay('responder')
   const letters = usePages<DeadLetter>('deadLetters', {}, { isEnabled: mayRead })
   const [fixing, setFixing] = useState<DeadLetter>()
-  if (!mayRead || (letters.items?.length ?? 0) === 0) return null
+  if (!mayRead || isAbsent(letters, () => letters.items?.length === 0)) return null
   return (
     <Section title="Rejected lines" isFlush>
-      {letters.items?.map(deadLetter => (
-        <Group key={deadLetter.id} className="list-row" gap="sm" wrap="nowrap" align="flex-start">
-          <div style={{ minWidth: 0, flex: 1 }}>
-            <Text className="mono" lineClamp={2}>
-              {deadLetter.text}
-            </Text>
-            <Text size="sm" className="quiet" component="div">
-              {deadLetter.source} · <Time at={deadLetter.receivedAt} isRelative /> · {deadLetter.reason}
-            </Text>
-          </div>
-          <Button size="xs" variant="default" onClick={() => setFixing(deadLetter)}>
-            Fix
-          </Button>
-        </Group>
-      ))}
+      <Loaded query={letters}>
+        {() =>
+          letters.items?.map(deadLetter => (
+            <Group key={deadLetter.id} className="list-row" gap="sm" wrap="nowrap" align="flex-start">
+              <div style={{ minWidth: 0, flex: 1 }}>
+                <Text className="mono" lineClamp={2}>
+                  {deadLetter.text}
+                </Text>
+                <Text size="sm" className="quiet" component="div">
+                  {deadLetter.source} · <Time at={deadLetter.receivedAt} isRelative /> · {deadLetter.reason}
+                </Text>
+              </div>
+              <Button size="xs" variant="default" onClick={() => setFixing(deadLetter)}>
+                Fix
+              </Button>
+            </Group>
+          ))
+        }
+      </Loaded>
       <LoadMore list={letters} />
       {fixing ? <FixModal deadLetter={fixing} onClose={() => setFixing(undefined)} /> : null}
     </Section>

@@ -5,7 +5,7 @@ import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { DemoBadge } from '../parts/badges.tsx'
-import { ServiceMultiSelect } from '../parts/choices.tsx'
+import { placeholderOf, ServiceMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { newestOf } from '../parts/newest.ts'
 import { startLabels, termText, unitLabels } from '../parts/notice-term.ts'
@@ -146,7 +146,7 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
             <Select
               label="Calendar"
               description="The day of the start does not count; the last day counts until it ends in the time zone of the calendar"
-              placeholder="Monday to Friday in UTC, no holidays"
+              placeholder={placeholderOf(calendars, 'Calendars', 'Monday to Friday in UTC, no holidays')}
               clearable
               data={(calendars.data ?? []).map(({ id, name }) => ({ value: id, label: name }))}
               {...form.getInputProps('noticeTerm.calendarId')}

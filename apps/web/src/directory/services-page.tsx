@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { DemoBadge, SeverityBadge } from '../parts/badges.tsx'
+import { placeholderOf } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { newestOf } from '../parts/newest.ts'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
@@ -108,7 +109,8 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
             required
             description="Leads incidents"
             data={teamsOf('security')}
-            nothingFoundMessage="Create a team first"
+            placeholder={placeholderOf(teams, 'Teams')}
+            nothingFoundMessage={placeholderOf(teams, 'Teams', 'Create a team first')}
             allowDeselect={false}
             {...form.getInputProps('securityTeamId')}
           />
@@ -117,7 +119,7 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
             description="Owns the service and carries out the plan. May be the same team"
             placeholder="Unassigned: the security response team is asked"
             data={teamsOf('engineering')}
-            nothingFoundMessage="Create a team first"
+            nothingFoundMessage={placeholderOf(teams, 'Teams', 'Create a team first')}
             clearable
             {...form.getInputProps('engineeringTeamId')}
           />

@@ -1,10 +1,11 @@
 import { Group, Paper, Stack, Text, Title } from '@mantine/core'
 import { type ReactNode, useEffect } from 'react'
+import { titleOf } from '../parts/title.ts'
 
 /** The frame of pages that stand outside: sign-in, links, public forms. */
 export function EntryFrame({ title, lead, children, width = 440 }: { title: string; lead?: ReactNode; children: ReactNode; width?: number }) {
   useEffect(() => {
-    document.title = `${title} · Tocsin`
+    titleOf.page(title)
   }, [title])
   return (
     <main className="entry-frame">

@@ -20,6 +20,7 @@ function placeOfOurs(to: string | undefined): string {
 
 export function SignInPage() {
   const me = useMe()
+  const asked = useApi('me')
   const search = useLocation({ select: location => location.search as { to?: string } })
   const status = useApi('status')
   const next = placeOfOurs(search.to)
@@ -29,7 +30,7 @@ export function SignInPage() {
   useEffect(() => {
     if (isIn) window.location.replace(next)
   }, [isIn, next])
-  if (isIn || me === undefined) return null
+  if (isIn || asked.isPending) return null
   if (me?.mustEnrol)
     return (
       <EntryFrame title="Second factor">

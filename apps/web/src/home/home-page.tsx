@@ -1,5 +1,6 @@
 import { Anchor, Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
 import { IconFlask } from '@tabler/icons-react'
+import type { UseQueryResult } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { isUnacknowledged, type MyTask, type Page as OncallPage } from '@tocsin/api'
 import { type ReactNode, useState } from 'react'
@@ -9,10 +10,11 @@ import { IncidentRow } from '../incidents/incident-row.tsx'
 import { AcknowledgeButton } from '../paging/page-actions.tsx'
 import { pagedTo } from '../paging/paged-to.ts'
 import { DueBadge, ExerciseBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
+import { capped } from '../parts/capped.ts'
 import { Empty, Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
-import { Time } from '../parts/time.tsx'
+import { clockTime, Time } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
 
 /** How many of each the page shows; where there are more, it says so and leads to the rest. */
@@ -34,19 +36,18 @@ export function HomePage() {
   const counters = useApi('counters')
   const tasks = useMyTasks()
   const unacknowledged = pages.data && realFirst(pages.data.items.filter(isUnacknowledged), maxPages)
-  const headline =
-    counters.data && tasks.items
-      ? leadOf(counters.data, tasks.items.length, tasks.hasNextPage)
-      : counters.isError || tasks.isError
-        ? 'Some of this could not be loaded.'
-        : 'Loading…'
+  const headline = leadOf([counters, tasks, pages, alerts, incidents], counters.data, tasks.items?.length, tasks.hasNextPage)
   if (services.data?.length === 0 && alerts.data?.items.length === 0 && incidents.data?.items.length === 0) return <Welcome />
   return (
-    <Page title={`Hello ${me?.person.name.split(' ')[0] ?? ''}`} lead={headline}>
-      {unacknowledged?.shown.length === 0 ? null : (
-        <Section title="Unacknowledged pages" isFlush>
-          <Loaded query={pages} rows={2}>
-            {() => (
+    <Page title={`Hello ${me?.person.name.split(' ')[0] ?? ''}`} name="Now" lead={headline}>
+      <Section title="Unacknowledged pages" isFlush>
+        <Loaded query={pages} rows={2}>
+          {() =>
+            unacknowledged?.shown.length === 0 ? (
+              <Text className="quiet" p="md">
+                No unacknowledged pages.
+              </Text>
+            ) : (
               <>
                 {unacknowledged?.shown.map(page => (
                   <UnacknowledgedPage key={page.id} page={page} />
@@ -59,10 +60,10 @@ export function HomePage() {
                   )}
                 </More>
               </>
-            )}
-          </Loaded>
-        </Section>
-      )}
+            )
+          }
+        </Loaded>
+      </Section>
       <MyTasks />
       <Section
         title="Open incidents"
@@ -185,15 +186,31 @@ function More({ n, children }: { n: number; children: (n: number) => ReactNode }
   return n > 0 ? <div className="list-row">{children(n)}</div> : null
 }
 
-function leadOf({ unacknowledgedPages, alertsToTriage, openIncidents }: Reply<'counters'>, tasks: number, hasMoreTasks: boolean): string {
+type Asked = Pick<UseQueryResult, 'data' | 'isError' | 'failureCount' | 'dataUpdatedAt'>
+
+/** What needs somebody, in a line. That nothing does is said only where all of it is known, and of when it is where it could not be read again. */
+function leadOf(asked: readonly Asked[], counters: Reply<'counters'> | undefined, tasks: number | undefined, hasMoreTasks: boolean): string {
   const counts = [
-    [unacknowledgedPages, 'unacknowledged page'],
-    [alertsToTriage, 'alert', ' to triage'],
-    [openIncidents, 'open incident'],
-    [tasks, 'task', ' of yours', hasMoreTasks ? '+' : ''],
+    [counters?.unacknowledgedPages, 'unacknowledged page'],
+    [counters?.alertsToTriage, 'alert', ' to triage'],
+    [counters?.openIncidents, 'open incident'],
+    [tasks, 'task', ' of yours', hasMoreTasks],
   ] as const
-  const parts = counts.flatMap(([n, noun, after = '', more = '']) => (n > 0 ? [`${n.toLocaleString('en')}${more} ${noun}${n === 1 ? '' : 's'}${after}`] : []))
-  return parts.length === 0 ? 'Nothing needs your attention.' : parts.join(' · ')
+  const known = counts
+    .flatMap(([n, noun, after = '', hasMore = false]) => (n ? [`${capped(n)}${hasMore ? '+' : ''} ${noun}${n === 1 ? '' : 's'}${after}`] : []))
+    .join(' · ')
+  const missing = asked.filter(({ data }) => data === undefined)
+  if (missing.length > 0) {
+    const why = missing.some(({ isError }) => isError)
+      ? 'Some of this could not be loaded.'
+      : missing.some(({ failureCount }) => failureCount > 0)
+        ? 'Some of this could not be loaded. Trying again…'
+        : 'Loading…'
+    return known === '' ? why : `${known}. ${why}`
+  }
+  const stale = asked.filter(({ isError }) => isError)
+  const text = known || 'Nothing needs your attention.'
+  return stale.length === 0 ? text : `As of ${clockTime(Math.min(...stale.map(({ dataUpdatedAt }) => dataUpdatedAt)))}: ${text}`
 }
 
 function UnacknowledgedPage({ page }: { page: OncallPage }) {

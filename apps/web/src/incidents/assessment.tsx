@@ -4,6 +4,7 @@ import { type Incident, SeverityCriteria } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { IncidentSeverityBadge } from '../parts/badges.tsx'
+import { placeholderOf } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
@@ -120,6 +121,7 @@ function ClassifyModal({ incident, onClose }: { incident: Incident; onClose: () 
           <Select
             label="Class"
             data={(definitions.data ?? []).map(each => ({ value: each.class, label: each.name }))}
+            placeholder={placeholderOf(definitions, 'Classes')}
             allowDeselect={false}
             {...form.getInputProps('class')}
           />

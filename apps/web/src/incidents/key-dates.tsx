@@ -27,8 +27,8 @@ export function KeyDatesSection({ incident }: { incident: Incident }) {
   const facts = useApi('incidentFacts', { params: { id: incident.id } })
   const canRespond = useMay('responder') && incident.status !== 'closed'
   const [isStating, stating] = useDisclosure()
-  const stated = new Set((facts.data ?? []).filter(({ state }) => state === 'current').map(({ kind }) => kind))
-  const left = factKinds.filter(kind => !stated.has(kind))
+  const stated = facts.data && new Set(facts.data.filter(({ state }) => state === 'current').map(({ kind }) => kind))
+  const left = factKinds.filter(kind => stated?.has(kind) === false)
   return (
     <Section
       title="Key dates"

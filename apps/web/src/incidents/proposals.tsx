@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { SeverityCriteria as Criteria, type Incident, type Proposal, type SeverityCriteria } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRecordForm, useRouteForm } from '../forms.ts'
+import { placeholderOf } from '../parts/choices.tsx'
 import { Defanged } from '../parts/defanged.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
@@ -132,7 +133,7 @@ export function ProposeModal({ incident, kind, onClose }: { incident: Incident; 
                 ['suspected', 'not-an-incident', incident.class].includes(each.class) ? [] : [{ value: each.class, label: each.name }],
               )}
               allowDeselect={false}
-              placeholder="Choose a class"
+              placeholder={placeholderOf(definitions, 'Classes', 'Choose a class')}
               required
               {...form.getInputProps('class')}
             />

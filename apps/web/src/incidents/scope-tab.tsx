@@ -2,6 +2,7 @@ import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Stack, Text, Te
 import type { Incident } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
+import { placeholderOf } from '../parts/choices.tsx'
 import { Defanged } from '../parts/defanged.tsx'
 import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { Empty, Section } from '../parts/page.tsx'
@@ -38,7 +39,7 @@ export function ScopeTab({ incident }: { incident: Incident }) {
         noun="service"
         listed={incident.services}
         choices={(services.data ?? []).map(service => ({ value: service.id, label: service.name }))}
-        problem={services.isError && services.data === undefined}
+        hint={placeholderOf(services, 'Services')}
         canRespond={canRespond}
         mayRemove
         isBusy={setServices.isPending}
@@ -55,7 +56,7 @@ export function ScopeTab({ incident }: { incident: Incident }) {
             value: customer.id,
             label: customer.services.some(used => affected.has(used.id)) ? `${customer.name} (uses an affected service)` : customer.name,
           }))}
-        problem={customers.isError && customers.data === undefined}
+        hint={placeholderOf(customers, 'Customers')}
         canRespond={canRespond}
         mayRemove={incident.declaredAt === null}
         isBusy={setCustomers.isPending}
@@ -74,7 +75,7 @@ function Affected(props: {
   listed: Listed[]
   choices: { value: string; label: string }[]
   /** The choices could not be loaded. */
-  problem: boolean
+  hint: string | undefined
   canRespond: boolean
   mayRemove: boolean
   isBusy: boolean
@@ -142,7 +143,7 @@ function Affected(props: {
         <AddModal
           noun={noun}
           choices={props.choices.filter(choice => !listed.some(each => each.id === choice.value))}
-          problem={props.problem}
+          hint={props.hint}
           isBusy={props.isBusy}
           onClose={() => setIsAdding(false)}
           onAdd={added => {
@@ -195,14 +196,14 @@ function FoundModal({
 function AddModal({
   noun,
   choices,
-  problem,
+  hint,
   isBusy,
   onClose,
   onAdd,
 }: {
   noun: string
   choices: { value: string; label: string }[]
-  problem: boolean
+  hint: string | undefined
   isBusy: boolean
   onClose: () => void
   onAdd: (added: { id: string; basis: string; foundAt?: string }[]) => void
@@ -220,8 +221,8 @@ function AddModal({
           value={ids}
           onChange={setIds}
           searchable
-          error={problem ? `The list of ${noun}s could not be loaded.` : undefined}
-          nothingFoundMessage={problem ? undefined : 'Nothing found'}
+          placeholder={hint}
+          nothingFoundMessage={hint ?? 'Nothing found'}
         />
         <Textarea
           label="Basis"

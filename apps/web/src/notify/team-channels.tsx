@@ -1,11 +1,11 @@
 import { Button, CloseButton, Group, Select, Stack, Text, TextInput } from '@mantine/core'
 import { addressExample, type TeamChannel, teamChannelKinds } from '@tocsin/api'
 import { useState } from 'react'
-import { useApi, useCommand } from '../api.ts'
+import { type Reply, useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { channelLabel } from '../parts/channels.ts'
 import { confirmed } from '../parts/confirm.tsx'
-import { FormProblem, Section } from '../parts/page.tsx'
+import { FormProblem, isAbsent, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { useMay } from '../session.ts'
 
@@ -29,33 +29,37 @@ export function TeamChannels({ teamId }: { teamId: string }) {
       },
     },
   )
-  const own = channels.data?.filter(channel => channel.teamId === teamId) ?? []
-  if (own.length === 0 && !mayLead) return null
+  const ofTeam = (list: Reply<'teamChannels'>) => list.filter(channel => channel.teamId === teamId)
+  if (!mayLead && isAbsent(channels, list => ofTeam(list).length === 0)) return null
   return (
     <Section title="Channels" isFlush>
-      {own.map(channel => (
-        <Group key={channel.id} className="list-row" justify="space-between">
-          <Text>
-            <b>{channel.name}</b> <span className="quiet">{channelLabel(channel.kind)}</span>
-          </Text>
-          {mayLead ? (
-            <CloseButton
-              aria-label={`Remove ${channel.name}`}
-              onClick={() =>
-                confirmed(
-                  {
-                    title: `Remove ${channel.name}?`,
-                    consequence: 'The team is no longer paged there, and escalation levels that page it no longer do.',
-                    action: 'Remove',
-                    isDanger: true,
-                  },
-                  () => remove.mutate({ params: { id: channel.id } }),
-                )
-              }
-            />
-          ) : null}
-        </Group>
-      ))}
+      <Loaded query={channels} rows={1}>
+        {list =>
+          ofTeam(list).map(channel => (
+            <Group key={channel.id} className="list-row" justify="space-between">
+              <Text>
+                <b>{channel.name}</b> <span className="quiet">{channelLabel(channel.kind)}</span>
+              </Text>
+              {mayLead ? (
+                <CloseButton
+                  aria-label={`Remove ${channel.name}`}
+                  onClick={() =>
+                    confirmed(
+                      {
+                        title: `Remove ${channel.name}?`,
+                        consequence: 'The team is no longer paged there, and escalation levels that page it no longer do.',
+                        action: 'Remove',
+                        isDanger: true,
+                      },
+                      () => remove.mutate({ params: { id: channel.id } }),
+                    )
+                  }
+                />
+              ) : null}
+            </Group>
+          ))
+        }
+      </Loaded>
       {mayLead ? (
         <form onSubmit={submit} noValidate>
           <Stack p="md" gap="sm">

@@ -84,7 +84,7 @@ function useMoreEvents(id: string, timeline: PageTimeline | undefined) {
   const read = useMutation({
     mutationFn: (cursor: string) => call('page', { params: { id }, query: { limit: maxEvents, cursor } }),
     onSuccess: part => setMore({ events: [...(more?.events ?? []), ...part.events], next: part.next }),
-    onError: tellProblem,
+    onError: error => tellProblem(error),
   })
   const next = more === undefined ? (timeline?.next ?? null) : more.next
   return {

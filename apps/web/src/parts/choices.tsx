@@ -1,4 +1,5 @@
 import { MultiSelect, type MultiSelectProps, Select, type SelectProps } from '@mantine/core'
+import type { UseQueryResult } from '@tanstack/react-query'
 import { includesRole } from '@tocsin/api'
 import { type Reply, useApi } from '../api.ts'
 
@@ -31,9 +32,8 @@ function useServiceChoices(): Choice[] {
   return (services.data ?? []).map(service => ({ value: service.id, label: service.name }))
 }
 
-/** What a field says that has nothing to choose from yet: not that nobody is chosen. */
-function usePlaceholder(name: 'people' | 'services', noun: string, placeholder: string | undefined): string | undefined {
-  const { data, isError } = useApi(name)
+/** What a field says that has nothing to choose from yet: not that nothing is chosen, or that there is nothing. */
+export function placeholderOf({ data, isError }: Pick<UseQueryResult, 'data' | 'isError'>, noun: string, placeholder?: string): string | undefined {
   if (data !== undefined) return placeholder
   return isError ? `${noun} could not be loaded` : 'Loading…'
 }
@@ -46,21 +46,21 @@ export function PersonSelect({
   ...props
 }: Omit<SelectProps, 'data'> & { without?: readonly string[]; isOnCall?: boolean; isExecutive?: boolean }) {
   const choices = usePersonChoices(props.value ? [props.value] : [], isOnCall, isExecutive)
-  const placeholder = usePlaceholder('people', 'People', props.placeholder)
+  const placeholder = placeholderOf(useApi('people'), 'People', props.placeholder)
   return <Select searchable data={choices.filter(({ value }) => !without.includes(value))} {...props} placeholder={placeholder} />
 }
 
 export function PersonMultiSelect({ isOnCall, ...props }: Omit<MultiSelectProps, 'data'> & { isOnCall?: boolean }) {
-  const placeholder = usePlaceholder('people', 'People', props.placeholder)
+  const placeholder = placeholderOf(useApi('people'), 'People', props.placeholder)
   return <MultiSelect searchable data={usePersonChoices(props.value, isOnCall)} {...props} placeholder={placeholder} />
 }
 
 export function ServiceSelect(props: Omit<SelectProps, 'data'>) {
-  const placeholder = usePlaceholder('services', 'Services', props.placeholder)
+  const placeholder = placeholderOf(useApi('services'), 'Services', props.placeholder)
   return <Select searchable data={useServiceChoices()} {...props} placeholder={placeholder} />
 }
 
 export function ServiceMultiSelect(props: Omit<MultiSelectProps, 'data'>) {
-  const placeholder = usePlaceholder('services', 'Services', props.placeholder)
+  const placeholder = placeholderOf(useApi('services'), 'Services', props.placeholder)
   return <MultiSelect searchable data={useServiceChoices()} {...props} placeholder={placeholder} />
 }

@@ -3,13 +3,29 @@ import { IconAlertTriangle } from '@tabler/icons-react'
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ProblemError } from '@tocsin/api'
 import { type ReactNode, useEffect, useRef, useState } from 'react'
-import { fieldSentence } from '../api.ts'
+import { fieldSentence, sentenceOf } from '../api.ts'
+import { clockTime } from './time.tsx'
+import { titleOf } from './title.ts'
 
 /** The frame of a page: what it is, what can be done, and then the thing itself. */
-export function Page({ title, lead, actions, children }: { title: ReactNode; lead?: ReactNode; actions?: ReactNode; children: ReactNode }) {
+export function Page({
+  title,
+  name,
+  lead,
+  actions,
+  children,
+}: {
+  title: ReactNode
+  /** What the tab of the browser says, where that is not the title. */
+  name?: string
+  lead?: ReactNode
+  actions?: ReactNode
+  children: ReactNode
+}) {
+  const tab = name ?? (typeof title === 'string' ? title : undefined)
   useEffect(() => {
-    if (typeof title === 'string') document.title = `${title} · Tocsin`
-  }, [title])
+    if (tab !== undefined) titleOf.page(tab)
+  }, [tab])
   return (
     <Stack gap="lg" className="page">
       <Group justify="space-between" align="flex-start" gap="sm">
@@ -92,7 +108,7 @@ export function ProblemNote({ error, onRetry }: { error: ProblemError | string; 
   return (
     <Alert color="red" icon={<IconAlertTriangle size={18} />} title={typeof error === 'string' ? undefined : error.problem.title} role="alert">
       <Group justify="space-between">
-        <Text size="sm">{typeof error === 'string' ? error : error.problem.detail}</Text>
+        <Text size="sm">{typeof error === 'string' ? error : sentenceOf(error)}</Text>
         {onRetry ? (
           <Button size="xs" variant="default" onClick={onRetry}>
             Try again
@@ -103,23 +119,59 @@ export function ProblemNote({ error, onRetry }: { error: ProblemError | string; 
   )
 }
 
-/** Shows a question's answer: a skeleton while it is on its way, a sentence when it fails. */
+/** Shows a question's answer: a skeleton while it is on its way, a sentence when it fails; an answer that could not be read again with its age. */
 export function Loaded<T>({ query, rows = 4, children }: { query: UseQueryResult<T, ProblemError>; rows?: number; children: (data: T) => ReactNode }) {
-  if (query.data !== undefined) return children(query.data)
+  if (query.data !== undefined)
+    return (
+      <>
+        <StaleNote query={query} />
+        {children(query.data)}
+      </>
+    )
   if (query.isError) return <ProblemNote error={query.error} onRetry={() => void query.refetch()} />
   return (
     <Stack gap="sm" p="md" role="group" aria-busy="true" aria-label="Loading">
       {Array.from({ length: rows }, (_, row) => `row ${row}`).map(key => (
         <Skeleton key={key} height={22} radius="sm" />
       ))}
+      {query.failureCount > 0 ? <Text size="sm">Could not be loaded. Trying again…</Text> : null}
     </Stack>
   )
 }
 
+/** Says that what is shown could not be read again, and of when it is. */
+export function StaleNote({ query }: { query: Pick<UseQueryResult<unknown, ProblemError>, 'data' | 'error' | 'dataUpdatedAt' | 'isFetching' | 'refetch'> }) {
+  if (query.data === undefined || !query.error) return null
+  return (
+    <Group className="stale" gap="xs" role="status">
+      <IconAlertTriangle size={15} aria-hidden />
+      <Text size="sm" flex={1}>
+        Could not refresh. Data as of {clockTime(query.dataUpdatedAt)}.
+      </Text>
+      <Button size="compact-sm" variant="default" loading={query.isFetching} onClick={() => void query.refetch()}>
+        Retry
+      </Button>
+    </Group>
+  )
+}
+
+/**
+ * True while a block that is shown only where there is something has nothing to say: there is none, or it is on its way. One that could not be read
+ * is shown, and says so.
+ */
+export const isAbsent = <T,>({ data, isError }: Pick<UseQueryResult<T, ProblemError>, 'data' | 'isError'>, isNone: (data: T) => boolean): boolean =>
+  data === undefined ? !isError : isNone(data)
+
 /** A page about one record. Until that is loaded, and where it cannot be, it has this title, and a way out. */
 export function LoadedPage<T>(props: { title: string; wayOut: ReactNode; query: UseQueryResult<T, ProblemError>; children: (data: T) => ReactNode }) {
   const { title, wayOut, query, children } = props
-  if (query.data !== undefined) return children(query.data)
+  if (query.data !== undefined)
+    return (
+      <>
+        <StaleNote query={query} />
+        {children(query.data)}
+      </>
+    )
   return (
     <Page title={title} lead={query.isError ? wayOut : null}>
       <Loaded query={query}>{children}</Loaded>

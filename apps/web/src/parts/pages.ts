@@ -61,6 +61,12 @@ export function useChoices<T>(name: ListName, query: object, isEnabled = true): 
   const isCut = hasNextPage && items.length >= maxChoices
   return {
     items,
-    hint: isError ? 'The list could not be loaded completely.' : isCut ? `Only the newest ${maxChoices.toLocaleString('en')} are listed.` : undefined,
+    hint: isError
+      ? 'The list could not be loaded completely.'
+      : pages.data === undefined && isEnabled
+        ? 'Loading…'
+        : isCut
+          ? `Only the newest ${maxChoices.toLocaleString('en')} are listed.`
+          : undefined,
   }
 }

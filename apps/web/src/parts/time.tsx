@@ -24,6 +24,11 @@ const full = new Intl.DateTimeFormat(undefined, {
   timeZoneName: 'short',
 })
 
+const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' })
+
+/** A time of today, such as 10:14, in the viewer's zone. @param at in milliseconds */
+export const clockTime = (at: number): string => clock.format(at)
+
 export function relativeTime(at: number, now: number): string {
   const distance = at - now
   for (const [unit, ms] of units) if (Math.abs(distance) >= ms) return relative.format(Math.trunc(distance / ms), unit)

@@ -41,7 +41,10 @@ export function offerUndo({ message, undo, undone = 'Undone.' }: Offer): void {
   const offer = {
     take() {
       notifications.hide(id)
-      undo().then(() => toast({ message: undone }), tellProblem)
+      undo().then(
+        () => toast({ message: undone }),
+        (error: unknown) => tellProblem(error),
+      )
     },
   }
   const id = toast({

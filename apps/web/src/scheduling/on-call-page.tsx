@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router'
 import type { TeamOnCall } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
-import { Empty, Loaded, Page, Section } from '../parts/page.tsx'
+import { Empty, isAbsent, Loaded, Page, Section } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
 import { ScrollTable } from '../parts/scroll-table.tsx'
 import { Time } from '../parts/time.tsx'
@@ -146,8 +146,7 @@ export function Concerns({ team }: { team: TeamOnCall }) {
 function Services({ teams }: { teams: readonly TeamOnCall[] }) {
   const services = useApi('services')
   const mayRespond = useMay('responder')
-  const [first] = services.data ?? []
-  if (first === undefined) return null
+  if (isAbsent(services, list => list.length === 0)) return null
   const onCall = (id: string) => {
     const team = teams.find(one => one.team.id === id)
     const people = team?.current[0]?.people.map(person => person.name) ?? []
@@ -155,31 +154,35 @@ function Services({ teams }: { teams: readonly TeamOnCall[] }) {
   }
   return (
     <Section title="Services" isFlush>
-      <ScrollTable label="Services and on call" minWidth={520}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Service</Table.Th>
-            <Table.Th>Security response team</Table.Th>
-            <Table.Th>Engineering team</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {services.data?.map(service => (
-            <Table.Tr key={service.id}>
-              <Table.Td>
-                <Text fw={550}>{service.name}</Text>
-                {mayRespond ? (
-                  <RouteLink to="/on-call/simulate" search={{ service: service.id }} size="sm" aria-label={`Simulate a page of ${service.name}`}>
-                    Simulate a page
-                  </RouteLink>
-                ) : null}
-              </Table.Td>
-              <Table.Td>{onCall(service.securityTeam.id)}</Table.Td>
-              <Table.Td>{service.engineeringTeam ? onCall(service.engineeringTeam.id) : <span className="quiet">Unassigned</span>}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </ScrollTable>
+      <Loaded query={services}>
+        {list => (
+          <ScrollTable label="Services and on call" minWidth={520}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Service</Table.Th>
+                <Table.Th>Security response team</Table.Th>
+                <Table.Th>Engineering team</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {list.map(service => (
+                <Table.Tr key={service.id}>
+                  <Table.Td>
+                    <Text fw={550}>{service.name}</Text>
+                    {mayRespond ? (
+                      <RouteLink to="/on-call/simulate" search={{ service: service.id }} size="sm" aria-label={`Simulate a page of ${service.name}`}>
+                        Simulate a page
+                      </RouteLink>
+                    ) : null}
+                  </Table.Td>
+                  <Table.Td>{onCall(service.securityTeam.id)}</Table.Td>
+                  <Table.Td>{service.engineeringTeam ? onCall(service.engineeringTeam.id) : <span className="quiet">Unassigned</span>}</Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </ScrollTable>
+        )}
+      </Loaded>
     </Section>
   )
 }
@@ -227,33 +230,37 @@ function MyShifts() {
 
 function Away() {
   const off = useApi('timeOff')
-  if (!off.data || off.data.length === 0) return null
+  if (isAbsent(off, list => list.length === 0)) return null
   return (
     <Section title="Time off" isFlush>
-      {off.data.map(one => (
-        <Group key={one.id} className="list-row" justify="space-between">
-          <div>
-            <Text fw={550}>{one.person.name}</Text>
-            {one.uncovered.length > 0 ? (
-              <Text size="sm" style={{ color: 'light-dark(#9a3412, #ffc69a)' }}>
-                {one.uncovered.length === 1 ? '1 shift' : `${one.uncovered.length} shifts`} not covered:{' '}
-                {[...new Map(one.uncovered.map(open => [open.team.id, open.team])).values()].map(team => (
-                  <RouteLink key={team.id} to="/on-call/$id" params={{ id: team.id }} inherit>
-                    {team.name}
-                  </RouteLink>
-                ))}
+      <Loaded query={off}>
+        {list =>
+          list.map(one => (
+            <Group key={one.id} className="list-row" justify="space-between">
+              <div>
+                <Text fw={550}>{one.person.name}</Text>
+                {one.uncovered.length > 0 ? (
+                  <Text size="sm" style={{ color: 'light-dark(#9a3412, #ffc69a)' }}>
+                    {one.uncovered.length === 1 ? '1 shift' : `${one.uncovered.length} shifts`} not covered:{' '}
+                    {[...new Map(one.uncovered.map(open => [open.team.id, open.team])).values()].map(team => (
+                      <RouteLink key={team.id} to="/on-call/$id" params={{ id: team.id }} inherit>
+                        {team.name}
+                      </RouteLink>
+                    ))}
+                  </Text>
+                ) : (
+                  <Text size="sm" className="quiet">
+                    all shifts covered
+                  </Text>
+                )}
+              </div>
+              <Text size="sm" component="div">
+                <Time at={one.start} /> – <Time at={one.end} />
               </Text>
-            ) : (
-              <Text size="sm" className="quiet">
-                all shifts covered
-              </Text>
-            )}
-          </div>
-          <Text size="sm" component="div">
-            <Time at={one.start} /> – <Time at={one.end} />
-          </Text>
-        </Group>
-      ))}
+            </Group>
+          ))
+        }
+      </Loaded>
     </Section>
   )
 }

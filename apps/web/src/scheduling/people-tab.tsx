@@ -2,7 +2,7 @@ import { Button, Group, Stack, Table, Text, Textarea } from '@mantine/core'
 import type { HandoffNote, TeamOnCall } from '@tocsin/api'
 import { useState } from 'react'
 import { act, useApi, useCommand } from '../api.ts'
-import { Empty, Loaded, LoadMore, Section } from '../parts/page.tsx'
+import { Empty, isAbsent, Loaded, LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { ScrollTable } from '../parts/scroll-table.tsx'
 import { Time } from '../parts/time.tsx'
@@ -83,30 +83,34 @@ export function People({ team }: { team: TeamOnCall }) {
         </Loaded>
       </Section>
       <HandoffNotes teamId={team.team.id} />
-      {learning.data && learning.data.length > 0 ? (
+      {isAbsent(learning, list => list.length === 0) ? null : (
         <Section title="Training" isFlush>
-          {learning.data.map(one => (
-            <Group key={one.person.id} className="list-row" justify="space-between">
-              <div>
-                <Text fw={550}>{one.person.name}</Text>
-                <Text size="sm" className="quiet">
-                  {one.finishedAt ? `completed, confirmed by ${one.finishedBy ?? 'somebody'}` : `shadowed ${one.watched} of ${one.needed} shifts`}
-                </Text>
-              </div>
-              {mayLead && !one.finishedAt ? (
-                <Button
-                  size="xs"
-                  variant="default"
-                  disabled={one.watched < one.needed}
-                  onClick={() => finish.mutate({ params: { ...params, personId: one.person.id }, body: { isFinished: true } })}
-                >
-                  Complete training
-                </Button>
-              ) : null}
-            </Group>
-          ))}
+          <Loaded query={learning}>
+            {list =>
+              list.map(one => (
+                <Group key={one.person.id} className="list-row" justify="space-between">
+                  <div>
+                    <Text fw={550}>{one.person.name}</Text>
+                    <Text size="sm" className="quiet">
+                      {one.finishedAt ? `completed, confirmed by ${one.finishedBy ?? 'somebody'}` : `shadowed ${one.watched} of ${one.needed} shifts`}
+                    </Text>
+                  </div>
+                  {mayLead && !one.finishedAt ? (
+                    <Button
+                      size="xs"
+                      variant="default"
+                      disabled={one.watched < one.needed}
+                      onClick={() => finish.mutate({ params: { ...params, personId: one.person.id }, body: { isFinished: true } })}
+                    >
+                      Complete training
+                    </Button>
+                  ) : null}
+                </Group>
+              ))
+            }
+          </Loaded>
         </Section>
-      ) : null}
+      )}
     </Stack>
   )
 }
@@ -116,7 +120,7 @@ function HandoffNotes({ teamId }: { teamId: string }) {
   const notes = usePages<HandoffNote>('handoffNotes', {}, { params: { id: teamId }, isEnabled: mayRespond })
   const [text, setText] = useState('')
   const write = useCommand('writeHandoffNote', { done: 'Handoff note saved.', onDone: () => setText('') })
-  if (!mayRespond || notes.isError) return null
+  if (!mayRespond) return null
   return (
     <Section title="Handoff notes">
       <Stack>
@@ -133,14 +137,18 @@ function HandoffNotes({ teamId }: { teamId: string }) {
             Save note
           </Button>
         </Group>
-        {notes.items?.map(note => (
-          <div key={note.id}>
-            <Text className="prewrap">{note.text}</Text>
-            <Text size="sm" className="quiet" component="div">
-              {note.writtenBy}, <Time at={note.writtenAt} isRelative />
-            </Text>
-          </div>
-        ))}
+        <Loaded query={notes} rows={1}>
+          {() =>
+            notes.items?.map(note => (
+              <div key={note.id}>
+                <Text className="prewrap">{note.text}</Text>
+                <Text size="sm" className="quiet" component="div">
+                  {note.writtenBy}, <Time at={note.writtenAt} isRelative />
+                </Text>
+              </div>
+            ))
+          }
+        </Loaded>
         <LoadMore list={notes} />
       </Stack>
     </Section>

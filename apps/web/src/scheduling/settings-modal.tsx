@@ -3,7 +3,7 @@ import { type PageTarget, severities, type TeamOnCall, teamOnCallDefaults, tierN
 import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { useTargets } from '../paging/policy-modal.tsx'
-import { ServiceMultiSelect } from '../parts/choices.tsx'
+import { placeholderOf, ServiceMultiSelect } from '../parts/choices.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { RemoveButton } from '../parts/remove-button.tsx'
@@ -71,6 +71,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
                 flex={1}
                 miw={180}
                 data={schedules}
+                placeholder={placeholderOf(all, 'Schedules')}
                 searchable
                 allowDeselect={false}
                 {...form.getInputProps(`tiers.${place}.scheduleId`)}
@@ -112,7 +113,13 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
             <NumberInput label="Longest stretch (days)" placeholder="any" min={1} max={365} {...form.getInputProps('longestDays')} />
             <NumberInput label="Max nights in a row" placeholder="any" min={1} max={365} {...form.getInputProps('longestNights')} />
           </Group>
-          <Select label="Default policy" data={policyChoices} clearable placeholder="Everyone is paged" {...form.getInputProps('policyId')} />
+          <Select
+            label="Default policy"
+            data={policyChoices}
+            clearable
+            placeholder={placeholderOf(policies, 'Policies', 'Everyone is paged')}
+            {...form.getInputProps('policyId')}
+          />
           {form.values.routing.map((rule, place) => (
             <Group key={rule.key} align="flex-end" gap="xs" className="step-card">
               <ServiceMultiSelect
@@ -130,7 +137,14 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
                 miw={140}
                 {...form.getInputProps(`routing.${place}.severities`)}
               />
-              <Select label="use" w={180} data={policyChoices} allowDeselect={false} {...form.getInputProps(`routing.${place}.policyId`)} />
+              <Select
+                label="use"
+                w={180}
+                data={policyChoices}
+                placeholder={placeholderOf(policies, 'Policies')}
+                allowDeselect={false}
+                {...form.getInputProps(`routing.${place}.policyId`)}
+              />
               <RemoveButton label="Remove rule" onClick={() => form.removeListItem('routing', place)} />
             </Group>
           ))}

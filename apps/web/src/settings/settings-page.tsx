@@ -2,7 +2,7 @@ import { Button, Group, Stack, Text, TextInput } from '@mantine/core'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { confirmed } from '../parts/confirm.tsx'
-import { FormProblem, Page, Section } from '../parts/page.tsx'
+import { FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 import { ApiKeys } from './api-keys.tsx'
 import { ClassDefinitions } from './class-definitions.tsx'
@@ -30,7 +30,12 @@ export function SettingsPage() {
 
 function Organization() {
   const status = useApi('status')
-  if (!status.data) return null
+  if (!status.data)
+    return (
+      <Section title="Organization">
+        <Loaded query={status}>{() => null}</Loaded>
+      </Section>
+    )
   return <OrganizationForm key={status.data.organization} name={status.data.organization} />
 }
 

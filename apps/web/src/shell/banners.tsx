@@ -14,6 +14,7 @@ export function Banners() {
   const counters = useApi('counters')
   const hasEnded = useHasSessionEnded()
   const stalled = counters.data?.stalledChannels ?? []
+  const isUnknown = [status, counters].some(query => query.isError && query.data === undefined)
   return (
     <>
       {hasEnded ? (
@@ -26,6 +27,12 @@ export function Banners() {
             </Anchor>
             , and come back: what you typed is still here.
           </Text>
+        </div>
+      ) : null}
+      {isUnknown ? (
+        <div className="clock-bar" data-timing="due-soon" role="status">
+          <IconMailOff size={16} aria-hidden />
+          <Text inherit>Whether pages are delivered could not be loaded.</Text>
         </div>
       ) : null}
       <RunningClock />

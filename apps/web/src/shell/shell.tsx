@@ -1,4 +1,20 @@
-import { ActionIcon, AppShell, Box, Burger, Button, Group, Kbd, Loader, Menu, NavLink, ScrollArea, Text, Tooltip, useMantineColorScheme } from '@mantine/core'
+import {
+  ActionIcon,
+  AppShell,
+  Box,
+  Burger,
+  Button,
+  Group,
+  Kbd,
+  Loader,
+  Menu,
+  NavLink,
+  ScrollArea,
+  Text,
+  Tooltip,
+  useMantineColorScheme,
+  VisuallyHidden,
+} from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { Spotlight, spotlight } from '@mantine/spotlight'
 import {
@@ -25,14 +41,21 @@ import {
   IconUserCircle,
   IconUsers,
 } from '@tabler/icons-react'
+import type { UseQueryResult } from '@tanstack/react-query'
 import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
 import { useEffect } from 'react'
-import { useApi, useCommand, useLive } from '../api.ts'
+import { useApi, useCommand } from '../api.ts'
+import { useLive } from '../live.ts'
+import { capped } from '../parts/capped.ts'
+import { ProblemNote } from '../parts/page.tsx'
+import { clockTime } from '../parts/time.tsx'
+import { titleOf } from '../parts/title.ts'
 import { useUndoKey } from '../parts/undo.tsx'
 import { useHasSessionEnded, useMay, useMe } from '../session.ts'
 import { Banners } from './banners.tsx'
 import { useFocusReturn } from './focus-return.ts'
 import { HelpModal } from './help.tsx'
+import { LiveChip } from './live-chip.tsx'
 
 const places = [
   { to: '/', label: 'Home', icon: IconActivity, group: 'Respond' },
@@ -70,7 +93,7 @@ export function Shell() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the path is what it follows.
   useEffect(() => menu.close(), [location.pathname])
 
-  if (me === undefined) return <Loader m="xl" role="status" aria-label="Loading" />
+  if (me === undefined) return <Unknown />
   if (!isInside) return <ToSignIn />
   return (
     <AppShell
@@ -88,6 +111,7 @@ export function Shell() {
             </Text>
           </Group>
           <Group gap={6} wrap="nowrap">
+            <LiveChip />
             <Button
               variant="default"
               size="xs"
@@ -141,6 +165,18 @@ export function Shell() {
   )
 }
 
+/** Who is signed in is not known yet, or could not be read. */
+function Unknown() {
+  const me = useApi('me')
+  return me.isError ? (
+    <Box p="xl" maw={640} mx="auto">
+      <ProblemNote error={me.error} onRetry={() => void me.refetch()} />
+    </Box>
+  ) : (
+    <Loader m="xl" role="status" aria-label="Loading" />
+  )
+}
+
 /** Leads to the sign-in, once: the router's own way there would be followed again with every step of it. */
 function ToSignIn() {
   useEffect(() => {
@@ -159,7 +195,9 @@ function usePlaces() {
 function Places() {
   const { pathname } = useLocation()
   const shown = usePlaces()
-  const { data: counters } = useApi('counters')
+  const query = useApi('counters')
+  const { data: counters } = query
+  useEffect(() => titleOf.count(counters?.pagesToMe), [counters?.pagesToMe])
   const counts: Record<string, number | undefined> = {
     '/alerts': counters?.alertsToTriage,
     '/incidents': counters?.openIncidents,
@@ -188,13 +226,7 @@ function Places() {
                   variant="light"
                   color="gray"
                   leftSection={<Icon size={17} stroke={1.7} />}
-                  rightSection={
-                    counts[to] ? (
-                      <Text size="xs" className="quiet numeric">
-                        {counts[to]}
-                      </Text>
-                    ) : null
-                  }
+                  rightSection={to in counts ? <Count n={counts[to]} query={query} /> : null}
                   style={{ borderRadius: 6, padding: '6px 10px', color: 'inherit', fontWeight: isHere ? 600 : 450 }}
                 />
               )
@@ -202,6 +234,19 @@ function Places() {
         </Box>
       ))}
     </nav>
+  )
+}
+
+/** How many there are: nothing for none, and never for what is not known. */
+function Count({ n, query: { isError, dataUpdatedAt } }: { n: number | undefined; query: UseQueryResult }) {
+  if (n === 0 && !isError) return null
+  const text = n === undefined ? (isError ? '?' : '…') : `${capped(n)}${isError ? '?' : ''}`
+  const why = n === undefined ? (isError ? 'count could not be loaded' : 'loading') : isError ? `as of ${clockTime(dataUpdatedAt)}` : ''
+  return (
+    <Text size="xs" className="quiet numeric">
+      {text}
+      {why === '' ? null : <VisuallyHidden> {why}</VisuallyHidden>}
+    </Text>
   )
 }
 
