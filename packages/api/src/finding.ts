@@ -7,12 +7,12 @@ import { atLeast, route } from './route.ts'
 /** Fields that the alerts of a list are counted by. */
 export const alertFacets = ['severity', 'status', 'service', 'source', 'rule', 'host', 'user', 'assignee'] as const
 /** Matches that are counted; beyond, counts are of the first so many. */
-export const maxCounted = 10_000
+export const maxFacetMatches = 10_000
 const maxFacetValues = 20
 
 export const AlertFacets = z
   .object({
-    total: z.number().describe(`Alerts that the filter finds; at most ${maxCounted} are counted`),
+    total: z.number().describe(`Alerts that the filter finds; at most ${maxFacetMatches} are counted`),
     isCapped: z.boolean().describe('There are more: all counts are of the first so many'),
     facets: z.array(
       z.object({
