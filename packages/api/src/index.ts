@@ -1,5 +1,6 @@
 export * from './access.ts'
 export * from './alert-acts.ts'
+export * from './alert-rows.ts'
 export * from './alerts.ts'
 export * from './calendars.ts'
 export * from './client.ts'

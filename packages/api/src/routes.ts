@@ -1,5 +1,6 @@
 import { accessRoutes } from './access.ts'
 import { alertActRoutes } from './alert-acts.ts'
+import { alertRowRoutes } from './alert-rows.ts'
 import { alertRoutes } from './alerts.ts'
 import { calendarRoutes } from './calendars.ts'
 import { connectorRoutes } from './connectors.ts'
@@ -33,6 +34,7 @@ export const routes = {
   ...organizationRoutes,
   ...pageSimulationRoutes,
   ...pagingRoutes,
+  ...alertRowRoutes,
   ...alertRoutes,
   ...alertActRoutes,
   ...silenceRoutes,

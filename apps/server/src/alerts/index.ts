@@ -1,4 +1,4 @@
-import { type AlertInput, observablesOf, pageSimulationRoutes, alertRoutes as routes, silenceRoutes } from '@tocsin/api'
+import { type AlertInput, alertRowRoutes, observablesOf, pageSimulationRoutes, alertRoutes as routes, silenceRoutes } from '@tocsin/api'
 import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
 import {
   type AppContext,
@@ -20,6 +20,7 @@ import { addHeartbeat, heartbeatJob, listHeartbeats, missHeartbeat, recordHeartb
 import { listOccurrences } from './occurrences.ts'
 import { listAlerts, readAlert } from './queue.ts'
 import { acceptedAlerts, findServices, pageSilenced, type Received, receiveAlerts } from './receive.ts'
+import { listRows } from './rows.ts'
 import { addSilence, endSilence, listSilences, silenceOverJob } from './silences.ts'
 import { simulateAlert } from './simulation.ts'
 import { acknowledgeAlert, dismissAlert, followPage, releaseAlert, reopenAlert } from './triage.ts'
@@ -126,6 +127,7 @@ export function openAlerts(context: AppContext): Bindings {
       await recordRestrictedRead(tx, context, caller, incidentId)
       return page
     }),
+    query(alertRowRoutes.alertRows, (reader, { caller, query: asked }) => listRows(reader, context, caller, asked)),
     query(pageSimulationRoutes.simulatePage, (reader, { params, query: asked }) => simulateAlert(reader, context, params.id, asked)),
     command(routes.acknowledgeAlert, async (tx, { caller, params }) => {
       await acknowledgeAlert(tx, context, caller, params.id)

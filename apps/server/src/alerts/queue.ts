@@ -92,10 +92,12 @@ async function select(
 
 const isQueued = and(isNull(alerts.dispositionAt), or(eq(alerts.hasPaged, true), ne(alerts.status, 'resolved')))
 
+type Ordered = Pick<Alert, 'number' | 'severity' | 'count' | 'firstSeenAt' | 'lastSeenAt'>
+
 interface Order {
   readonly by: readonly SQL[]
   readonly cursor: ListCursor<readonly (string | number)[]>
-  readonly valuesOf: (alert: Alert) => readonly (string | number)[]
+  readonly valuesOf: (alert: Ordered) => readonly (string | number)[]
   /** The condition for what comes after these values. */
   readonly after: (values: readonly (string | number)[]) => SQL
 }
@@ -146,38 +148,49 @@ export function selectionCondition(
   return and(view === 'triage' ? isQueued : undefined, alertCondition(filter, viewer, reader.now, word))
 }
 
-/** One page of the alerts that a filter finds. Where none contains its text, those with similar words are listed: one page of them. */
-export async function listAlerts(
+export interface SelectionQuery {
+  readonly view: (typeof alertViews)[number]
+  readonly filter: string
+  readonly sort?: (typeof alertSorts)[number] | undefined
+  readonly limit: number
+  readonly cursor?: string | undefined
+}
+
+/**
+ * One page of what a filter finds. Where none contains its text, those with similar words are found: one page of them.
+ * @param read reads the alerts that meet a condition, in an order, up to a number
+ */
+export async function pageOfSelection<Row extends Ordered>(
   reader: Reader,
-  context: AppContext,
   viewer: Viewer,
-  query: {
-    view: (typeof alertViews)[number]
-    filter: string
-    sort?: (typeof alertSorts)[number] | undefined
-    limit: number
-    cursor?: string | undefined
-    updatedSince?: Instant | undefined
-  },
-): Promise<{ items: Alert[]; next: string | null; isApproximate: boolean }> {
+  query: SelectionQuery,
+  read: (condition: SQL | undefined, by: readonly SQL[], limit: number) => Promise<Row[]>,
+): Promise<{ items: Row[]; next: string | null; isApproximate: boolean }> {
   const order = orders[query.sort ?? (query.view === 'triage' ? 'severity' : 'newest')]
   const after = order.cursor.read(query.cursor)
   const filter = readAlertFilter(query.filter)
   const find = (word?: typeof similarText) =>
-    select(
-      ...([reader, context, viewer] as const),
-      and(
-        selectionCondition(reader, viewer, { view: query.view, filter }, word),
-        after === undefined ? undefined : order.after(after),
-        changedSince(alerts.id, query.updatedSince, 'subject or page'),
-      ),
-      ...([order.by, query.limit + 1] as const),
+    read(
+      and(selectionCondition(reader, viewer, { view: query.view, filter }, word), after === undefined ? undefined : order.after(after)),
+      order.by,
+      query.limit + 1,
     )
   const found = order.cursor.page(await find(), query.limit, order.valuesOf)
   const isText = filter.some(term => term.kind === 'word' && !term.isNegated)
   if (found.items.length > 0 || after !== undefined || !isText) return { ...found, isApproximate: false }
   const items = (await find(similarText)).slice(0, query.limit)
   return { items, next: null, isApproximate: items.length > 0 }
+}
+
+/** One page of the alerts that a filter finds. */
+export function listAlerts(
+  reader: Reader,
+  context: AppContext,
+  viewer: Viewer,
+  query: SelectionQuery & { updatedSince?: Instant | undefined },
+): Promise<{ items: Alert[]; next: string | null; isApproximate: boolean }> {
+  const isChanged = changedSince(alerts.id, query.updatedSince, 'subject or page')
+  return pageOfSelection(reader, viewer, query, (condition, by, limit) => select(reader, context, viewer, and(condition, isChanged), by, limit))
 }
 
 /** How many alerts in the triage queue a viewer may see; those of exercises are no work that is waiting. */

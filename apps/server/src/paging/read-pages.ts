@@ -1,4 +1,4 @@
-import { type Drill, isUnacknowledged, type Page, type PageTimeline } from '@tocsin/api'
+import { type AlertRow, type Drill, isUnacknowledged, type Page, type PageTimeline } from '@tocsin/api'
 import { tellEvent } from '@tocsin/events'
 import { and, asc, desc, eq, exists, inArray, lte, ne, sql } from 'drizzle-orm'
 import { z } from 'zod'
@@ -76,6 +76,22 @@ export async function readPage(reader: Reader, context: AppContext, viewer: View
   const [page] = items
   if (!page) throw notFound('page')
   return page
+}
+
+/** The latest page about each of these subjects, which the viewer may see. */
+export async function latestPagesAbout(reader: Reader, subjectIds: readonly string[]): Promise<ReadonlyMap<string, NonNullable<AlertRow['page']>>> {
+  if (subjectIds.length === 0) return new Map()
+  const found = await reader.db
+    .selectDistinctOn([pages.subjectId], {
+      ...{ subjectId: pages.subjectId, state: pages.state, nextEscalationAt: pages.nextEscalationAt, acknowledgedBy: people.name },
+      ...{ teamId: teams.id, team: teams.name },
+    })
+    .from(pages)
+    .leftJoin(people, eq(people.id, pages.acknowledgedById))
+    .leftJoin(teams, eq(teams.id, pages.teamId))
+    .where(sql`${pages.subjectId} = any(${sql.param([...subjectIds])}::uuid[])`)
+    .orderBy(pages.subjectId, desc(pages.createdAt))
+  return new Map(found.map(({ subjectId, teamId, team, ...page }) => [subjectId, { ...page, team: teamId === null ? null : { id: teamId, name: team ?? '' } }]))
 }
 
 /** How many pages that a viewer may see are unacknowledged, without those of exercises: all, or those that went to one person. */
