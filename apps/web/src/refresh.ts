@@ -10,8 +10,8 @@ export interface Heard {
 
 /** What is read of a thing, by the first word of the types of its entries. Of what is not here everything is read again: it is rare. */
 const readsOf: Readonly<Record<string, readonly RouteName[]>> = {
-  alert: ['alerts', 'alert', 'alertOccurrences', 'alertMatches', 'counters', 'silences', 'integrations'],
-  page: ['pages', 'myPages', 'page', 'counters', 'alerts', 'alert', 'messageLog', 'fairness'],
+  alert: ['alerts', 'alertRows', 'alertFacets', 'alert', 'alertOccurrences', 'alertMatches', 'counters', 'silences', 'integrations'],
+  page: ['pages', 'myPages', 'page', 'counters', 'alerts', 'alertRows', 'alert', 'messageLog', 'fairness'],
   drill: ['pages', 'myPages', 'page', 'drills', 'counters', 'messageLog'],
   note: ['incident', 'incidentTimeline', 'incidentNotes', 'erasures'],
   task: ['incident', 'incidentTimeline', 'myTasks', 'counters'],
@@ -19,8 +19,8 @@ const readsOf: Readonly<Record<string, readonly RouteName[]>> = {
   'follow-up': ['followUps', 'review', 'counters'],
   heartbeat: ['heartbeats'],
   source: ['logSources', 'detectionStatus', 'detectionCoverage'],
-  'dead-letter': ['deadLetters', 'logSources', 'alerts', 'counters'],
-  silence: ['silences', 'alerts', 'counters'],
+  'dead-letter': ['deadLetters', 'logSources', 'alerts', 'alertRows', 'alertFacets', 'counters'],
+  silence: ['silences', 'alerts', 'alertRows', 'alertFacets', 'counters'],
   'api-key': ['apiKeys', 'me'],
   'contact-method': ['contactMethods', 'notificationRules', 'pushKey'],
   indicator: ['ignoredIndicators', 'indicatorLists', 'alertMatches'],
@@ -34,7 +34,7 @@ const looks = new Set(['incident.read', 'report.read', 'report-file.read', 'reco
 /** The record of an incident tells everything that is written within it. */
 const incidentReads: readonly RouteName[] = ['incident', 'incidentTimeline']
 /** Lists that grow with every entry are read at this pace in a storm, and at once when it is quiet; everything else twice as often. */
-const slow = new Set<RouteName>(['alerts', 'counters', 'journal', 'integrations', 'silences', 'messageLog'])
+const slow = new Set<RouteName>(['alerts', 'alertRows', 'alertFacets', 'counters', 'journal', 'integrations', 'silences', 'messageLog'])
 const slowMs = 2_000
 const paceMs = 1_000
 /** Entries of one act come together. */

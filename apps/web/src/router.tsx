@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, Outlet } from '@tanstack/re
 import { AccountPage } from './account/account-page.tsx'
 import { AlertPage } from './alerts/alert-page.tsx'
 import { AlertsPage } from './alerts/alerts-page.tsx'
+import { readSelection } from './alerts/selection.ts'
 import { SilencesPage } from './alerts/silences-page.tsx'
 import { DetectionPage } from './detection/detection-page.tsx'
 import { NewRulePage, RulePage } from './detection/rule-page.tsx'
@@ -57,6 +58,9 @@ const pages = createRoute({
   validateSearch: ({ view }: Record<string, unknown>): { view?: 'all' } => (view === 'all' ? { view } : {}),
 })
 
+/** Which alerts are listed, and which is open, is in the address. */
+const alerts = createRoute({ getParentRoute: () => inside, path: '/alerts', component: AlertsPage, validateSearch: readSelection })
+
 /** Which service a page is simulated for is in the address. */
 const simulate = createRoute({
   getParentRoute: () => inside,
@@ -71,7 +75,7 @@ const journal = createRoute({ getParentRoute: () => inside, path: '/journal', co
 const tree = root.addChildren([
   inside.addChildren([
     page('/', HomePage),
-    page('/alerts', AlertsPage),
+    alerts,
     page('/alerts/$id', AlertPage),
     page('/silences', SilencesPage),
     page('/incidents', IncidentsPage),

@@ -1,9 +1,10 @@
-import { Badge, Box, Button, Grid, Group, Stack, Table, Text } from '@mantine/core'
-import { useDisclosure } from '@mantine/hooks'
-import { IconArrowUpRight, IconX } from '@tabler/icons-react'
+import { ActionIcon, Badge, Box, Button, Grid, Group, Menu, Stack, Table, Text } from '@mantine/core'
+import { IconArrowUpRight, IconDots, IconX } from '@tabler/icons-react'
 import { useParams } from '@tanstack/react-router'
 import type { Alert, AlertOccurrence } from '@tocsin/api'
-import { useApi, useCommand } from '../api.ts'
+import { patternText } from '@tocsin/filter'
+import { useState } from 'react'
+import { useApi } from '../api.ts'
 import { AlertMatches } from '../detection/alert-matches.tsx'
 import { DemoBadge, ExerciseBadge, markedTitle, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { Defanged, ObservableValue } from '../parts/defanged.tsx'
@@ -11,8 +12,9 @@ import { External, Loaded, LoadedPage, LoadMore, Page, Section } from '../parts/
 import { usePages } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
-import { useMay } from '../session.ts'
-import { DismissModal, EscalateModal, MoveModal, ReopenModal } from './disposition.tsx'
+import { useMay, useMe } from '../session.ts'
+import { AssignDialog, CorrectDialog, DismissDialog, EscalateDialog, useQuickActs } from './acts.tsx'
+import { MoveModal, ReopenModal } from './disposition.tsx'
 import { ReportDetails } from './report-details.tsx'
 
 export function AlertPage() {
@@ -26,12 +28,6 @@ export function AlertPage() {
 }
 
 function AlertView({ alert }: { alert: Alert }) {
-  const canRespond = useMay('responder')
-  const [isDismissing, dismiss] = useDisclosure()
-  const [isEscalating, escalate] = useDisclosure()
-  const [isUndoing, undo] = useDisclosure()
-  const acknowledge = useCommand('acknowledgeAlert', { done: 'Alert acknowledged. Escalation stopped.' })
-  const isUndecided = alert.disposition === null
   return (
     <Page
       title={markedTitle(alert)}
@@ -45,73 +41,125 @@ function AlertView({ alert }: { alert: Alert }) {
           <span>Alert {alert.number}</span>
         </Group>
       }
-      actions={
-        canRespond && isUndecided ? (
-          <>
-            {alert.status === 'open' ? (
-              <Button variant="default" loading={acknowledge.isPending} onClick={() => acknowledge.mutate({ params: { id: alert.id } })}>
-                Acknowledge
-              </Button>
-            ) : null}
-            <Button variant="default" leftSection={<IconX size={16} />} onClick={dismiss.open}>
-              Dismiss
-            </Button>
-            <Button leftSection={<IconArrowUpRight size={16} />} onClick={escalate.open}>
-              Escalate
-            </Button>
-          </>
-        ) : canRespond && alert.status === 'dismissed' ? (
-          <Button variant="default" onClick={undo.open}>
-            Reopen…
-          </Button>
-        ) : canRespond && alert.incident ? (
-          <Button variant="default" onClick={undo.open}>
-            Move…
-          </Button>
-        ) : null
-      }
+      actions={<AlertActions alert={alert} />}
     >
-      <Grid gap="lg">
-        <Grid.Col span={{ base: 12, md: 8 }}>
-          <Stack>
-            {alert.disposition ? <Disposition alert={alert} disposition={alert.disposition} /> : null}
-            <Section title="Description">
-              <Text className="prewrap" component="div">
-                <Defanged text={alert.description || 'No description.'} />
-              </Text>
-            </Section>
-            {alert.kind === 'report' ? <ReportDetails alertId={alert.id} /> : null}
-            {alert.source === 'detection' && (alert.labels.rule || alert.labels.indicator) ? <AlertMatches alert={alert} /> : null}
-            {alert.observables.length > 0 ? (
-              <Section title="Observables" isFlush>
-                <Table highlightOnHover={false}>
-                  <Table.Tbody>
-                    {alert.observables.map(observable => (
-                      <Table.Tr key={`${observable.kind} ${observable.value}`}>
-                        <Table.Td w={120} className="quiet">
-                          {observable.kind}
-                        </Table.Td>
-                        <Table.Td>
-                          <ObservableValue value={observable.value} />
-                        </Table.Td>
-                      </Table.Tr>
-                    ))}
-                  </Table.Tbody>
-                </Table>
-              </Section>
-            ) : null}
-            {alert.count > 1 ? <Occurrences alert={alert} /> : null}
-          </Stack>
-        </Grid.Col>
-        <Grid.Col span={{ base: 12, md: 4 }}>
-          <Facts alert={alert} />
-        </Grid.Col>
-      </Grid>
-      <DismissModal alert={alert} isOpen={isDismissing} onClose={dismiss.close} />
-      <EscalateModal alert={alert} isOpen={isEscalating} onClose={escalate.close} />
-      {isUndoing && alert.incident ? <MoveModal alert={alert} incident={alert.incident} onClose={undo.close} /> : null}
-      {isUndoing && alert.status === 'dismissed' ? <ReopenModal alert={alert} onClose={undo.close} /> : null}
+      <AlertContent alert={alert} />
     </Page>
+  )
+}
+
+/** What can be done with an alert. @param onActed what a list that it is in makes of that */
+export function AlertActions({ alert, onActed = () => undefined }: { alert: Alert; onActed?: (ids: readonly string[], what: string) => void }) {
+  const canRespond = useMay('responder')
+  const me = useMe()
+  const [opened, setOpened] = useState<'dismiss' | 'escalate' | 'assign' | 'correct' | 'undo'>()
+  const quick = useQuickActs(onActed)
+  if (!canRespond) return null
+  const close = () => setOpened(undefined)
+  const acted = { ids: [alert.id], one: alert }
+  if (alert.disposition !== null)
+    return (
+      <>
+        {alert.status === 'dismissed' || alert.incident ? (
+          <Button variant="default" onClick={() => setOpened('undo')}>
+            {alert.status === 'dismissed' ? 'Reopen…' : 'Move…'}
+          </Button>
+        ) : null}
+        {opened === 'undo' && alert.incident ? <MoveModal alert={alert} incident={alert.incident} onClose={close} /> : null}
+        {opened === 'undo' && alert.status === 'dismissed' ? <ReopenModal alert={alert} onClose={close} /> : null}
+      </>
+    )
+  return (
+    <>
+      {alert.status === 'open' ? (
+        <Button variant="default" loading={quick.isBusy} onClick={() => quick.acknowledge([alert.id])}>
+          Acknowledge
+        </Button>
+      ) : null}
+      <Button variant="default" leftSection={<IconX size={16} />} onClick={() => setOpened('dismiss')}>
+        Dismiss
+      </Button>
+      <Button leftSection={<IconArrowUpRight size={16} />} onClick={() => setOpened('escalate')}>
+        Escalate
+      </Button>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <ActionIcon variant="default" size={36} aria-label="More about this alert">
+            <IconDots size={17} />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {me && alert.assignee?.id !== me.person.id ? (
+            <Menu.Item onClick={() => quick.assign([alert.id], me.person.id, me.person.name)}>Assign to me</Menu.Item>
+          ) : null}
+          <Menu.Item onClick={() => setOpened('assign')}>Assign…</Menu.Item>
+          <Menu.Item onClick={() => setOpened('correct')}>Correct severity or service…</Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      {opened === 'dismiss' ? <DismissDialog acted={acted} onClose={close} onActed={onActed} /> : null}
+      {opened === 'escalate' ? <EscalateDialog acted={acted} onClose={close} onActed={onActed} /> : null}
+      {opened === 'assign' ? <AssignDialog acted={acted} onClose={close} onActed={onActed} /> : null}
+      {opened === 'correct' ? <CorrectDialog acted={acted} onClose={close} onActed={onActed} /> : null}
+    </>
+  )
+}
+
+/** What an alert says. @param isNarrow beside a list: in one column */
+export function AlertContent({ alert, isNarrow = false }: { alert: Alert; isNarrow?: boolean }) {
+  const facts = <Facts alert={alert} />
+  const content = (
+    <Stack>
+      {alert.disposition ? <Disposition alert={alert} disposition={alert.disposition} /> : null}
+      <Section title="Description">
+        <Text className="prewrap" component="div">
+          <Defanged text={alert.description || 'No description.'} />
+        </Text>
+      </Section>
+      {alert.kind === 'report' ? <ReportDetails alertId={alert.id} /> : null}
+      {alert.source === 'detection' && (alert.labels.rule || alert.labels.indicator) ? <AlertMatches alert={alert} /> : null}
+      {alert.observables.length > 0 ? <Observables alert={alert} /> : null}
+      {isNarrow ? facts : null}
+      {alert.count > 1 ? <Occurrences alert={alert} /> : null}
+    </Stack>
+  )
+  if (isNarrow) return content
+  return (
+    <Grid gap="lg">
+      <Grid.Col span={{ base: 12, md: 8 }}>{content}</Grid.Col>
+      <Grid.Col span={{ base: 12, md: 4 }}>{facts}</Grid.Col>
+    </Grid>
+  )
+}
+
+/** What identifies things, each with the way to every alert that names it. */
+function Observables({ alert }: { alert: Alert }) {
+  return (
+    <Section title="Observables" isFlush>
+      <Table highlightOnHover={false}>
+        <Table.Tbody>
+          {alert.observables.map(({ kind, value }) => (
+            <Table.Tr key={`${kind} ${value}`}>
+              <Table.Th scope="row" fw={400} w={120} className="quiet">
+                {kind}
+              </Table.Th>
+              <Table.Td>
+                <ObservableValue value={value} />
+              </Table.Td>
+              <Table.Td w={80}>
+                <RouteLink
+                  to="/alerts"
+                  search={{ view: 'all', filter: `observable:${patternText([value])}` }}
+                  size="sm"
+                  aria-label={`Find alerts with ${kind} ${value}`}
+                >
+                  Find
+                </RouteLink>
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Section>
   )
 }
 
@@ -185,6 +233,7 @@ function Occurrences({ alert }: { alert: Alert }) {
 function Facts({ alert }: { alert: Alert }) {
   const rows: [string, React.ReactNode][] = [
     ['Service', alert.service?.name ?? 'None'],
+    ['Assignee', alert.assignee?.name ?? 'Unassigned'],
     ['Source', alert.source],
     ['Occurrences', String(alert.count)],
     ['First seen', <Time key="first" at={alert.firstSeenAt} />],
