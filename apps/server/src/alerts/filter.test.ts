@@ -140,7 +140,9 @@ test('a filter finds nothing of a restricted incident for who may not see it', a
     ] as const)
       expect((await person.call('incidents', { query: { filter } })).items, filter).toHaveLength(expected)
   const find = async (filter: string) => (await lead.call('incidents', { query: { filter } })).items.map(({ number }) => number)
-  expect(await find('lead:me,none involved:me,none class:suspected severity:none opened:>2000-01-01 -is:exercise updated:>=2000-01-01')).toEqual([incident.number])
+  expect(await find('lead:me,none involved:me,none class:suspected severity:none opened:>2000-01-01 -is:exercise updated:>=2000-01-01')).toEqual([
+    incident.number,
+  ])
   for (const filter of ['declared:>2000-01-01', 'service:*', 'customer:x', 'owner:me', 'updated:<2000-01-01']) expect(await find(filter), filter).toEqual([])
   await expect(find('phase:open')).rejects.toMatchObject(refusal('invalid', 'filter'))
 })

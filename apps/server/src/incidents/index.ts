@@ -1,6 +1,14 @@
-import { erasureRoutes, factRoutes, proposalRoutes, incidentRoleRoutes as roleRoutes, incidentRoutes as routes, segregationRoutes } from '@tocsin/api'
+import {
+  erasureRoutes,
+  factRoutes,
+  findingRoutes,
+  proposalRoutes,
+  incidentRoleRoutes as roleRoutes,
+  incidentRoutes as routes,
+  segregationRoutes,
+} from '@tocsin/api'
 import { and, eq, or, sql } from 'drizzle-orm'
-import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
+import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn, workflow } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
 import { services, teams } from '../directory/index.ts'
 import { onlyChanged } from '../journal/index.ts'
@@ -8,6 +16,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { topicOf } from '../paging/index.ts'
 import { setAffectedCustomers } from './affected-customers.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
+import { exportIncidents } from './csv.ts'
 import { approveFact, correctFact, listFacts, readFacts, rejectFact, stateFact } from './dated-facts.ts'
 import { leaveRoles } from './departed.ts'
 import { tellOfAccount } from './emergency-access.ts'
@@ -27,6 +36,7 @@ import { listIncidents, readIncident } from './read.ts'
 import { acceptRole, assignRole, declineRole, takeAskedRole, takeVacantRole, withdrawHandover } from './roles.ts'
 import { rollUp } from './roll-up.ts'
 import { setAffectedServices } from './scope.ts'
+import { searchIncidents } from './search.ts'
 import { readPolicy, reviewException, setPolicy, unseenActs, verifyRecovery } from './segregation.ts'
 import { incidentServices } from './tables.ts'
 import { remindOfTasks, scheduleTaskReminders, taskReminderJob } from './task-reminders.ts'
@@ -77,6 +87,7 @@ async function rolesOf(reader: Reader, incidentId: string, teamId: string): Prom
 
 /** `conditions` collects what other modules have against closing an incident, `effects` what they do when it is declared, or what they look at changes. */
 export function openIncidents(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects): Bindings {
+  context.searches.add('incident', 'incidents:read', (reader, caller, text) => searchIncidents(reader, context, caller, text))
   defineVisibility(context)
   defineErasables(context)
   context.visibility.names(
@@ -127,6 +138,7 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     return listFacts(tx, id)
   }
   return [
+    workflow(findingRoutes.incidentsCsv, (database, { caller, query }) => exportIncidents({ ...context, database }, caller, query)),
     query(routes.incidents, (reader, { caller, query }) => listIncidents(reader, context, caller, query)),
     command(routes.incident, async (tx, { caller, params }) => {
       const incident = await read(tx, caller, params.id)
