@@ -23,8 +23,8 @@ function checkArguments() {
   const given = args.filter(arg => arg !== '--')
   if (!Object.hasOwn(commands, command)) end(`There is no command ${command}: ${Object.keys(commands).join(', ')}.`, 2)
   if ((command === 'check' || command === 'audit') && given.length > 0) end(`The command ${command} takes no arguments: ${given.join(' ')}.`, 2)
-  if (command === 'bench' && (given.length > 1 || !['detection', 'hostile', 'paging', undefined].includes(given[0])))
-    end('The command bench takes one measurement: detection, hostile, paging, or none for the server as a whole.', 2)
+  if (command === 'bench' && (given.length > 1 || !['api', 'detection', 'hostile', 'paging', undefined].includes(given[0])))
+    end('The command bench takes one measurement: api, detection, hostile, paging, or none for the server as a whole.', 2)
   if (command === 'sbom' && given.length > 1) end('The command sbom takes the file to write: npm run sbom -- sbom.cdx.json.', 2)
   if (command === 'fuzz' && (given.length > 2 || given.some(arg => !/^[1-9]\d{0,8}$/.test(arg))))
     end('The command fuzz takes how many inputs to send, and a seed, as whole numbers: npm run fuzz -- 1000000 7.', 2)
@@ -193,13 +193,14 @@ const commands = {
   test: () => run(script('vitest', 'vitest.mjs'), ['run', ...args]),
   check,
   bench: () => run(benchmark(), []),
+  seed: () => run(join(root, 'scripts', 'seed.ts'), args.filter(arg => arg !== '--')),
   fuzz,
   sbom,
   audit,
   screenshots: () => run(script('vitest', 'vitest.mjs'), ['run', '--config', 'scripts/screenshots.config.ts', ...args]),
 }
 checkArguments()
-const needsPages = !['check', 'sbom', 'audit'].includes(command)
+const needsPages = !['check', 'sbom', 'audit', 'seed'].includes(command)
 if (needsPages) checkPath()
 install()
 if (needsPages) build()

@@ -12,8 +12,29 @@ CREATE FUNCTION "alert_search_text"("title" text, "description" text, "observabl
   select lower(title || E'\n' || description || coalesce(E'\n' || string_agg(one ->> 'value', E'\n'), ''))
   from jsonb_array_elements(case when jsonb_typeof(observables) = 'array' then observables else '[]'::jsonb end) as one
 $$;--> statement-breakpoint
+CREATE TABLE "saved_views" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"list" text NOT NULL,
+	"name" text NOT NULL,
+	"view" text NOT NULL,
+	"filter" text NOT NULL,
+	"sort" text,
+	"grouping" text,
+	"columns" jsonb NOT NULL,
+	"owner_id" uuid NOT NULL,
+	"is_shared" boolean NOT NULL,
+	"updated_at" timestamptz(3) NOT NULL,
+	"version" integer DEFAULT 1 NOT NULL,
+	CONSTRAINT "saved_views_list_known" CHECK ("saved_views"."list" in ('alerts', 'incidents')),
+	CONSTRAINT "saved_views_view_known" CHECK ("saved_views"."view" in ('triage', 'open', 'all')),
+	CONSTRAINT "saved_views_sort_known" CHECK ("saved_views"."sort" in ('severity', 'newest', 'oldest', 'lastSeen', 'count'))
+);
+--> statement-breakpoint
 ALTER TABLE "alerts" ADD COLUMN "entities" text[] GENERATED ALWAYS AS (alert_entities(observables)) STORED NOT NULL;--> statement-breakpoint
 ALTER TABLE "alerts" ADD COLUMN "search_text" text GENERATED ALWAYS AS (alert_search_text(title, description, observables)) STORED NOT NULL;--> statement-breakpoint
+ALTER TABLE "saved_views" ADD CONSTRAINT "saved_views_owner_id_people_id_fk" FOREIGN KEY ("owner_id") REFERENCES "public"."people"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "saved_views_owner" ON "saved_views" USING btree ("owner_id");--> statement-breakpoint
+CREATE INDEX "saved_views_shared" ON "saved_views" USING btree ("name") WHERE "saved_views"."is_shared";--> statement-breakpoint
 CREATE INDEX "alerts_urgency" ON "alerts" USING btree (array_position(array['critical', 'high', 'medium', 'low', 'info'], "severity"),"first_seen_at","number");--> statement-breakpoint
 CREATE INDEX "alerts_queue_urgency" ON "alerts" USING btree (array_position(array['critical', 'high', 'medium', 'low', 'info'], "severity"),"first_seen_at","number") WHERE "alerts"."disposition_at" is null;--> statement-breakpoint
 CREATE INDEX "alerts_last_seen" ON "alerts" USING btree ("last_seen_at","number");--> statement-breakpoint

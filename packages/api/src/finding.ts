@@ -113,10 +113,11 @@ export const findingRoutes = {
   search: route({
     method: 'GET',
     path: '/api/v1/search',
-    summary: 'Search alerts, incidents, people, services, customers, teams and rules: a few of each kind',
-    access: atLeast('observer', 'incidents:read'),
+    summary: 'Search alerts, incidents, people, services, customers, teams and rules: a few of each kind; a service account finds what its scopes cover',
+    access: atLeast('observer', 'catalog:read'),
     query: z.object({ q: Line(200).describe('Text, or a number such as INC-1') }),
     reply: SearchResults,
+    perMinute: 300,
   }),
   savedViews: route({
     method: 'GET',

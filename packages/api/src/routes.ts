@@ -8,6 +8,7 @@ import { detectionRoutes } from './detection.ts'
 import { directoryRoutes } from './directory.ts'
 import { erasureRoutes } from './erasures.ts'
 import { factRoutes } from './facts.ts'
+import { findingRoutes } from './finding.ts'
 import { incidentRoleRoutes } from './incident-roles.ts'
 import { incidentRoutes } from './incidents.ts'
 import { indicatorRoutes } from './indicators.ts'
@@ -37,6 +38,7 @@ export const routes = {
   ...alertRowRoutes,
   ...alertRoutes,
   ...alertActRoutes,
+  ...findingRoutes,
   ...silenceRoutes,
   ...incidentRoutes,
   ...incidentRoleRoutes,

@@ -12,6 +12,8 @@ const Running = z.strictObject({
 
 const Value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]).nullable()
 
+const SavedView = z.strictObject({ list: z.enum(['alerts', 'incidents']), name: z.string(), isShared: z.boolean() })
+
 /** An entry that a reader of the audit log could not process. `type` is that of the entry. */
 const SetAside = { reader: z.string(), type: z.string() }
 
@@ -80,6 +82,31 @@ export const systemEvents = [
     within: 'none',
     data: z.strictObject({ documentSha256: Digest }),
     sentence: () => 'Exported the audit log',
+  }),
+  event({
+    type: 'list.exported',
+    version: 1,
+    subject: 'export',
+    within: 'none',
+    /** `fields`: what the filter named; what it looked for is not kept, as it may be personal. */
+    data: z.strictObject({ list: z.enum(['alerts', 'incidents']), view: z.enum(['triage', 'open', 'all']), fields: z.array(z.string()) }),
+    sentence: ({ data: { list, view, fields } }) => `Exported ${list} as CSV (${view}${fields.length === 0 ? '' : `, filtered by ${fields.join(', ')}`})`,
+  }),
+  event({
+    type: 'saved-view.saved',
+    version: 1,
+    subject: 'saved-view',
+    within: 'none',
+    data: SavedView,
+    sentence: ({ data: { list, name, isShared } }) => `Saved the ${isShared ? 'shared ' : ''}view ${name} of ${list}`,
+  }),
+  event({
+    type: 'saved-view.removed',
+    version: 1,
+    subject: 'saved-view',
+    within: 'none',
+    data: SavedView,
+    sentence: ({ data: { list, name, isShared } }) => `Deleted the ${isShared ? 'shared ' : ''}view ${name} of ${list}`,
   }),
   event({
     type: 'journal.restore-accepted',

@@ -34,6 +34,8 @@ export interface Caller {
   readonly role: Role
   readonly needToKnow: Viewer['needToKnow']
   readonly sessionId: string | null
+  /** What a service account may use; without it all that the role may. */
+  readonly scopes?: readonly Scope[]
 }
 
 /** Tells callers apart: a person in all their sessions, or a key; undefined for anybody on a public route. */
@@ -180,5 +182,5 @@ async function callerOfKey(database: Database, route: Route, bearer: string, req
   if (access.kind === 'role' && !includesRole(key.role, access.role))
     throw new AppProblem('forbidden', `This requires the role ${access.role}. The service account has the role ${key.role}.`)
   await noteUse(database, key, address)
-  return { actor: actorOf(key), personId: key.createdBy, role: key.role, needToKnow: key.seesRestricted ? 'all' : 'none', sessionId: null }
+  return { actor: actorOf(key), personId: key.createdBy, role: key.role, needToKnow: key.seesRestricted ? 'all' : 'none', sessionId: null, scopes: key.scopes }
 }

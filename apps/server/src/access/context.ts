@@ -3,6 +3,7 @@ import type { Kernel } from '../kernel/index.ts'
 import type { Caller } from './caller.ts'
 import type { Departures } from './departures.ts'
 import type { Erasables } from './erasables.ts'
+import type { Searches } from './searches.ts'
 import type { SecurityEvents } from './security-events.ts'
 import type { Usages } from './usages.ts'
 import type { Visibility } from './visibility.ts'
@@ -15,6 +16,7 @@ export interface AppContext extends Kernel {
   readonly sealer: Sealer
   readonly streams: AuditStreams
   readonly securityEvents: SecurityEvents
+  readonly searches: Searches
   readonly usages: Usages
   readonly departures: Departures
   readonly erasables: Erasables

@@ -1,4 +1,5 @@
-import { accessRoutes as routes, sessionCookie } from '@tocsin/api'
+import { findingRoutes, accessRoutes as routes, searchKinds, sessionCookie } from '@tocsin/api'
+import { and, asc, sql } from 'drizzle-orm'
 import { onlyChanged } from '../journal/index.ts'
 import type { Connection } from '../kernel/http.ts'
 import { AppProblem, invalid } from '../kernel/problems.ts'
@@ -22,8 +23,11 @@ import { addPasskey, confirmWithPasskey, signInWithPasskey, startPasskey, startP
 import { PasswordAttempts } from './password-attempts.ts'
 import { registerPasswordReset, requestPasswordReset, resetPassword } from './password-reset.ts'
 import { createRecoveryCodes } from './recovery-codes.ts'
+import { listViews, removeView, saveView, updateView } from './saved-views.ts'
+import { maxFound, nearText } from './searches.ts'
 import { removeSecondFactor } from './second-factors.ts'
 import { confirmSession, confirmTotp, endSession, giveOneTimeCode, giveRecoveryCode, startSession, startTotp } from './sessions.ts'
+import { people } from './tables.ts'
 
 export function accessBindings(context: AppContext): Bindings {
   const { database, secrets, messenger, metrics } = context
@@ -47,7 +51,22 @@ export function accessBindings(context: AppContext): Bindings {
     if (!(await passwords.check({ email, password, connection, inside: { actor: caller.actor, during } })))
       throw invalid(field, 'is incorrect. After several wrong attempts, wait a few minutes')
   }
+  context.searches.add('person', 'catalog:read', async (reader, _, text) => {
+    const { isExact, isNear, order } = nearText(sql`lower(${people.name} || ' ' || ${people.email})`, text)
+    const rows = await reader.db
+      .select({ id: people.id, title: people.name, detail: people.email, isExact })
+      .from(people)
+      .where(and(people.isActive, isNear))
+      .orderBy(...order, asc(people.name))
+      .limit(maxFound)
+    return rows.map(({ isExact, ...person }) => ({ ...person, number: null, isApproximate: !isExact }))
+  })
   return [
+    workflow(findingRoutes.search, (database, { caller, query }) => context.searches.search(database, caller, query.q, searchKinds)),
+    query(findingRoutes.savedViews, (reader, { caller }) => listViews(reader, caller)),
+    command(findingRoutes.saveView, (tx, { caller, body }) => saveView(tx, caller, body)),
+    command(findingRoutes.updateView, (tx, { caller, params, body }) => updateView(tx, caller, params.id, body)),
+    command(findingRoutes.removeView, (tx, { caller, params }) => removeView(tx, caller, params.id)),
     openCommand(routes.setUp, async (tx, { body, connection }) => startSession(tx, context, connection, await setUp(tx, secrets, body), 'password')),
     openWorkflow(routes.signIn, async (database, { body, connection }) => {
       const person = await counted('password', signIn(body, connection))

@@ -1,4 +1,4 @@
-import { roles, scopes } from '@tocsin/api'
+import { alertSorts, roles, savedViewLists, scopes } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
 import { boolean, index, integer, primaryKey, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { z } from 'zod'
@@ -33,6 +33,28 @@ export const people = table(
     isDemo: boolean('is_demo').notNull().default(false),
   },
   self => [uniqueIndex('people_email').on(self.email)],
+)
+
+/** Views of lists that people have saved. */
+export const savedViews = table(
+  'saved_views',
+  {
+    id: id(),
+    list: choice('list', savedViewLists).notNull(),
+    name: text('name').notNull(),
+    view: choice('view', ['triage', 'open', 'all']).notNull(),
+    filter: text('filter').notNull(),
+    sort: choice('sort', alertSorts),
+    grouping: text('grouping'),
+    columns: json('columns', z.array(z.string()), []).notNull(),
+    ownerId: uuid('owner_id')
+      .notNull()
+      .references(() => people.id, { onDelete: 'cascade' }),
+    isShared: boolean('is_shared').notNull(),
+    updatedAt: instant('updated_at').notNull(),
+    version: integer('version').notNull().default(1),
+  },
+  self => [index('saved_views_owner').on(self.ownerId), index('saved_views_shared').on(self.name).where(sql`${self.isShared}`)],
 )
 
 export const passkeys = table(

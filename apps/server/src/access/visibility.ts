@@ -54,6 +54,7 @@ const otherKinds: { readonly [Kind in Exclude<SubjectKind, OwnedKind>]: null ext
     journal: 'everybody',
     'journal-entry': 'everybody',
     export: 'everybody',
+    'saved-view': 'everybody',
     system: 'everybody',
     setting: 'everybody',
     'segregation-policy': 'everybody',

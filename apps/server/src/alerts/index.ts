@@ -1,4 +1,4 @@
-import { type AlertInput, alertRowRoutes, observablesOf, pageSimulationRoutes, alertRoutes as routes, silenceRoutes } from '@tocsin/api'
+import { type AlertInput, alertRowRoutes, findingRoutes, observablesOf, pageSimulationRoutes, alertRoutes as routes, silenceRoutes } from '@tocsin/api'
 import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
 import {
   type AppContext,
@@ -11,16 +11,20 @@ import {
   query,
   recordRestrictedRead,
   uuidIn,
+  workflow,
 } from '../access/index.ts'
 import { type Actor, onlyChanged } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { purgeActs, purgeActsJob, schedulePurge } from './acts.ts'
 import { leaveAlerts } from './assignment.ts'
+import { exportAlerts } from './csv.ts'
+import { countFacets } from './facets.ts'
 import { addHeartbeat, heartbeatJob, listHeartbeats, missHeartbeat, recordHeartbeat, removeHeartbeat } from './heartbeats.ts'
 import { listOccurrences } from './occurrences.ts'
 import { listAlerts, readAlert } from './queue.ts'
 import { acceptedAlerts, findServices, pageSilenced, type Received, receiveAlerts } from './receive.ts'
 import { listRows } from './rows.ts'
+import { searchAlerts } from './search.ts'
 import { addSilence, endSilence, listSilences, silenceOverJob } from './silences.ts'
 import { simulateAlert } from './simulation.ts'
 import { acknowledgeAlert, dismissAlert, followPage, releaseAlert, reopenAlert } from './triage.ts'
@@ -104,7 +108,10 @@ export function openAlerts(context: AppContext): Bindings {
   context.jobs.keep(purgeActsJob, schedulePurge)
   context.jobs.register(silenceOverJob, { run: (tx, { silenceId }) => pageSilenced(tx, context, silenceId) })
   context.jobs.register(heartbeatJob, { run: (tx, { heartbeatId }) => missHeartbeat(tx, context, heartbeatId) })
+  context.searches.add('alert', 'alerts:read', (reader, caller, text) => searchAlerts(reader, context, caller, text))
   return [
+    query(findingRoutes.alertFacets, (reader, { caller, query }) => countFacets(reader, context, caller, query)),
+    workflow(findingRoutes.alertsCsv, (database, { caller, query }) => exportAlerts({ ...context, database }, caller, query)),
     query(silenceRoutes.silences, async (reader, { caller, query: { updatedSince } }) =>
       onlyChanged(reader, await listSilences(reader, context, caller), updatedSince),
     ),

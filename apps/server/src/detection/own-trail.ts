@@ -32,7 +32,7 @@ type Fed = Exclude<EventType, CausedByAlerts> | 'incident.read' | 'incident.expo
 /** The entries that are matched: what somebody does to accounts, access, the audit log and Tocsin itself. */
 const fed = [
   ...['sign-in.refused', 'sign-in.locked', 'one-time-code.refused', 'one-time-code.locked', 'session.started'],
-  ...['access.refused', 'records.read', 'incident.read', 'incident.exported', 'report-file.read', 'journal.exported'],
+  ...['access.refused', 'records.read', 'incident.read', 'incident.exported', 'report-file.read', 'journal.exported', 'list.exported'],
   ...['person.invited', 'person.joined', 'person.entered', 'person.changed', 'account-recovery.started'],
   ...['password.changed', 'password.reset', 'password-reset.requested', 'second-factor.enrolled', 'second-factor.removed', 'recovery-code.used'],
   ...['api-key.created', 'api-key.used', 'api-key.revoked', 'integration.added', 'integration.revoked'],

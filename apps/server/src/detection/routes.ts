@@ -3,7 +3,7 @@ import type { RuleFile } from '@tocsin/sigma'
 import { readRuleFiles, UnreadableRules } from '@tocsin/sigma/files'
 import { and, count, desc, eq, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { type AppContext, type Bindings, command, query, recordRestrictedRead, workflow } from '../access/index.ts'
+import { type AppContext, type Bindings, command, maxFound, nearText, query, recordRestrictedRead, workflow } from '../access/index.ts'
 import { alerts, readAlert } from '../alerts/index.ts'
 import { onlyChanged } from '../journal/index.ts'
 import { listCursor } from '../kernel/cursor.ts'
@@ -44,6 +44,16 @@ interface Parts {
 }
 
 export function detectionBindings(context: AppContext, { detector, intake, follower, parsers }: Parts): Bindings {
+  context.searches.add('rule', 'detection:read', async (reader, caller, text) => {
+    const { isExact, isNear, order } = nearText(sql`lower(${detectionRules.title} || ' ' || ${detectionRules.ruleId})`, text)
+    const rows = await reader.db
+      .select({ id: detectionRules.id, title: detectionRules.title, isEnabled: detectionRules.isEnabled, isExact })
+      .from(detectionRules)
+      .where(and(isNear, visibleRule(context, caller)))
+      .orderBy(...order, detectionRules.title)
+      .limit(maxFound)
+    return rows.map(({ id, title, isEnabled, isExact }) => ({ id, title, number: null, detail: isEnabled ? 'enabled' : 'disabled', isApproximate: !isExact }))
+  })
   const read = parsers.rules.bind(parsers)
   return [
     query(routes.detectionRules, (reader, { caller, query }) => listRules(reader, context, caller, query)),

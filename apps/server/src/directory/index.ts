@@ -1,9 +1,11 @@
 import { accessRoutes, calendarRoutes, directoryRoutes as routes } from '@tocsin/api'
-import { type AppContext, type Bindings, command, query } from '../access/index.ts'
+import { sql } from 'drizzle-orm'
+import { type AppContext, type Bindings, command, maxFound, nearText, query } from '../access/index.ts'
 import { onlyChanged } from '../journal/index.ts'
 import { listCalendars, removeCalendar, saveCalendar } from './calendars.ts'
 import { listCustomers, saveCustomer } from './customers.ts'
 import { listServices, saveService } from './services.ts'
+import { customers, services, teams } from './tables.ts'
 import { leaveTeams, listTeams, saveTeam } from './teams.ts'
 
 export { listCustomers, saveCustomer } from './customers.ts'
@@ -13,6 +15,21 @@ export { assertSameTeam, firstSecurityTeam, listTeams, saveTeam } from './teams.
 
 export function openDirectory(context: AppContext): Bindings {
   context.departures.add(leaveTeams)
+  for (const [kind, table, detail] of [
+    ['service', services, services.description],
+    ['customer', customers, customers.region],
+    ['team', teams, teams.kind],
+  ] as const)
+    context.searches.add(kind, 'catalog:read', async (reader, _, text) => {
+      const { isExact, isNear, order } = nearText(sql`lower(${table.name})`, text)
+      const rows = await reader.db
+        .select({ id: table.id, title: table.name, detail: sql<string>`left(${detail}, 100)`, isExact })
+        .from(table)
+        .where(isNear)
+        .orderBy(...order, table.name)
+        .limit(maxFound)
+      return rows.map(({ isExact, ...found }) => ({ ...found, number: null, isApproximate: !isExact }))
+    })
   return [
     query(accessRoutes.teams, async (reader, { query: { updatedSince } }) => onlyChanged(reader, await listTeams(reader), updatedSince)),
     command(accessRoutes.saveTeam, (tx, { caller, body }) => saveTeam(tx, caller, body)),

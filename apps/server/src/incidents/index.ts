@@ -2,13 +2,14 @@ import {
   alertActRoutes,
   erasureRoutes,
   factRoutes,
+  findingRoutes,
   proposalRoutes,
   incidentRoleRoutes as roleRoutes,
   incidentRoutes as routes,
   segregationRoutes,
 } from '@tocsin/api'
 import { and, eq, or, sql } from 'drizzle-orm'
-import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn } from '../access/index.ts'
+import { type AppContext, type Bindings, type Caller, command, numberIn, query, recordRestrictedRead, uuidIn, workflow } from '../access/index.ts'
 import { readAlert } from '../alerts/index.ts'
 import { ownerTeamOf, services, teams } from '../directory/index.ts'
 import { onlyChanged } from '../journal/index.ts'
@@ -17,6 +18,7 @@ import { topicOf } from '../paging/index.ts'
 import { setAffectedCustomers } from './affected-customers.ts'
 import { actOnAlerts, undoAlertAct } from './alert-acts.ts'
 import { defineClass, listClassDefinitions } from './classes.ts'
+import { exportIncidents } from './csv.ts'
 import { approveFact, correctFact, listFacts, readFacts, rejectFact, stateFact } from './dated-facts.ts'
 import { leaveRoles } from './departed.ts'
 import { tellOfAccount } from './emergency-access.ts'
@@ -36,6 +38,7 @@ import { listIncidents, readIncident } from './read.ts'
 import { acceptRole, assignRole, declineRole, takeAskedRole, takeVacantRole, withdrawHandover } from './roles.ts'
 import { rollUp } from './roll-up.ts'
 import { setAffectedServices } from './scope.ts'
+import { searchIncidents } from './search.ts'
 import { readPolicy, reviewException, setPolicy, unseenActs, verifyRecovery } from './segregation.ts'
 import { incidentServices } from './tables.ts'
 import { remindOfTasks, scheduleTaskReminders, taskReminderJob } from './task-reminders.ts'
@@ -87,6 +90,7 @@ async function rolesOf(reader: Reader, incidentId: string, teamId: string): Prom
 
 /** `conditions` collects what other modules have against closing an incident, `effects` what they do when it is declared, or what they look at changes. */
 export function openIncidents(context: AppContext, conditions: ClosingConditions, effects: DeclarationEffects): Bindings {
+  context.searches.add('incident', 'incidents:read', (reader, caller, text) => searchIncidents(reader, context, caller, text))
   defineVisibility(context)
   defineErasables(context)
   context.visibility.names(
@@ -137,6 +141,7 @@ export function openIncidents(context: AppContext, conditions: ClosingConditions
     return listFacts(tx, id)
   }
   return [
+    workflow(findingRoutes.incidentsCsv, (database, { caller, query }) => exportIncidents({ ...context, database }, caller, query)),
     query(routes.incidents, (reader, { caller, query }) => listIncidents(reader, context, caller, query)),
     command(routes.incident, async (tx, { caller, params }) => {
       const incident = await read(tx, caller, params.id)

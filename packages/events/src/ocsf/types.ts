@@ -58,6 +58,9 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'report-file.read': told('api read', 'low'),
   'incident.exported': told('api read', 'medium'),
   'journal.exported': told('log exported', 'medium'),
+  'list.exported': told('api read', 'low'),
+  'saved-view.saved': work('updated'),
+  'saved-view.removed': work('deleted'),
   // The audit log and Tocsin itself.
   'journal.restore-accepted': told('log changed', 'critical'),
   'journal.key-replaced': told('log changed', 'high'),
