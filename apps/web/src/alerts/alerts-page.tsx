@@ -2,6 +2,7 @@ import { Button, Group, Paper, SegmentedControl } from '@mantine/core'
 import { Link, useNavigate } from '@tanstack/react-router'
 import type { Alert } from '@tocsin/api'
 import { useState } from 'react'
+import { useHeldRows } from '../parts/held-rows.ts'
 import { useListKeys } from '../parts/list-keys.ts'
 import { Empty, Loaded, Page } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -11,7 +12,11 @@ export function AlertsPage() {
   const [view, setView] = useState<'triage' | 'all'>('triage')
   const navigate = useNavigate()
   const alerts = usePages<Alert>('alerts', { view })
-  const selected = useListKeys(alerts.items?.map(alert => alert.id) ?? [], id => void navigate({ to: '/alerts/$id', params: { id } }))
+  const { rows, hold } = useHeldRows(alerts.items)
+  const selected = useListKeys(
+    rows.map(({ row }) => row.id),
+    id => void navigate({ to: '/alerts/$id', params: { id } }),
+  )
   return (
     <Page
       title="Alerts"
@@ -42,7 +47,11 @@ export function AlertsPage() {
                   : 'Add an integration in Settings, or send a test alert: npx tocsin alert send --title "Hello"'}
               </Empty>
             ) : (
-              alerts.items?.map(alert => <AlertRow key={alert.id} alert={alert} isSelected={alert.id === selected} />)
+              <div {...hold}>
+                {rows.map(({ row, hasLeft }) => (
+                  <AlertRow key={row.id} alert={row} isSelected={row.id === selected} hasLeft={hasLeft} />
+                ))}
+              </div>
             )
           }
         </Loaded>

@@ -1,8 +1,9 @@
-import { Modal, Radio, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { Radio, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import type { Alert, IncidentSummary } from '@tocsin/api'
 import { act } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { useChoices } from '../parts/pages.ts'
@@ -39,7 +40,7 @@ export function DismissModal({ alert, isOpen, onClose }: Props) {
     },
   )
   return (
-    <Modal opened={isOpen} onClose={onClose} title="Dismiss alert">
+    <Dialog isOpen={isOpen} onClose={onClose} title="Dismiss alert">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -72,7 +73,7 @@ export function DismissModal({ alert, isOpen, onClose }: Props) {
           <FormActions submit="Dismiss" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -83,7 +84,7 @@ export function ReopenModal({ alert, onClose }: Omit<Props, 'isOpen'>) {
     { around: () => ({ params: { id: alert.id } }), done: 'Alert reopened.', onDone: onClose },
   )
   return (
-    <Modal opened onClose={onClose} title="Reopen alert">
+    <Dialog onClose={onClose} title="Reopen alert">
       <form onSubmit={submit} noValidate>
         <Stack>
           <Text className="quiet">Takes the disposition back. The alert returns to the triage queue.</Text>
@@ -92,7 +93,7 @@ export function ReopenModal({ alert, onClose }: Omit<Props, 'isOpen'>) {
           <FormActions submit="Reopen" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -109,7 +110,7 @@ export function MoveModal({ alert, incident, onClose }: Omit<Props, 'isOpen'> & 
     },
   )
   return (
-    <Modal opened onClose={onClose} title={`Move out of incident ${incident.number}`}>
+    <Dialog onClose={onClose} title={`Move out of incident ${incident.number}`}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -135,7 +136,7 @@ export function MoveModal({ alert, incident, onClose }: Omit<Props, 'isOpen'> & 
           <FormActions submit="Move" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -156,7 +157,7 @@ export function EscalateModal({ alert, isOpen, onClose }: Props) {
     },
   )
   return (
-    <Modal opened={isOpen} onClose={onClose} title="Escalate alert">
+    <Dialog isOpen={isOpen} onClose={onClose} title="Escalate alert">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -184,6 +185,6 @@ export function EscalateModal({ alert, isOpen, onClose }: Props) {
           <FormActions submit="Escalate" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,9 +1,10 @@
-import { Anchor, Badge, Button, Code, Group, Modal, NumberInput, Select, Stack, Table, TagsInput, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Badge, Button, Code, Group, NumberInput, Select, Stack, Table, TagsInput, Text, Textarea, TextInput } from '@mantine/core'
 import type { DeadLetter } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { confirmed } from '../parts/confirm.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, isAbsent, Loaded, LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -128,7 +129,7 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Add log source">
+    <Dialog onClose={onClose} title="Add log source">
       {url === undefined ? (
         <form onSubmit={submit} noValidate>
           <Stack>
@@ -180,7 +181,7 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
           </Group>
         </Stack>
       )}
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -222,7 +223,7 @@ function FixModal({ deadLetter, onClose }: { deadLetter: DeadLetter; onClose: ()
   const [text, setText] = useState(deadLetter.text)
   const replay = useCommand('replayDeadLetters', { done: 'Line replayed.', onDone: onClose })
   return (
-    <Modal opened onClose={onClose} title="Rejected line">
+    <Dialog onClose={onClose} title="Rejected line">
       <Stack>
         <Text size="sm">{deadLetter.reason}</Text>
         <Textarea
@@ -243,6 +244,6 @@ function FixModal({ deadLetter, onClose }: { deadLetter: DeadLetter; onClose: ()
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,7 +1,8 @@
-import { Button, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Group, Select, Stack, Text, TextInput } from '@mantine/core'
 import { roles } from '@tocsin/api'
 import { useState } from 'react'
 import { useRouteForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
@@ -14,7 +15,7 @@ export function InviteModal({ onClose }: { onClose: () => void }) {
     { onDone: (reply: { link: string }) => setLink(reply.link) },
   )
   return (
-    <Modal opened onClose={onClose} title="Invite person">
+    <Dialog onClose={onClose} title="Invite person">
       {link ? (
         <Stack>
           <Text>Invitation sent by email. If they cannot receive email, share this one-time link privately. It expires in seven days.</Text>
@@ -40,6 +41,6 @@ export function InviteModal({ onClose }: { onClose: () => void }) {
           </Stack>
         </form>
       )}
-    </Modal>
+    </Dialog>
   )
 }

@@ -16,7 +16,7 @@ export function Dialog({
   children,
   isOpen = true,
   isDescribed = false,
-  size,
+  size = 'lg',
   zIndex,
   ...others
 }: {
