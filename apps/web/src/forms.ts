@@ -24,9 +24,10 @@ export function errorsOf(schema: Schema, values: unknown): Record<string, string
 }
 
 /** The first field that is wrong gets the focus, with what is wrong as its description: once the form shows it. */
-function focusInvalid(form: HTMLFormElement | undefined): void {
+function focusInvalid(form: EventTarget | undefined): void {
   setTimeout(() => {
-    const field = form?.querySelector('.mantine-InputWrapper-error')?.closest('.mantine-InputWrapper-root')
+    if (!(form instanceof HTMLFormElement)) return
+    const field = form.querySelector('.mantine-InputWrapper-error')?.closest('.mantine-InputWrapper-root')
     field?.querySelector<HTMLElement>('input:not([type="hidden"]), textarea, select, button')?.focus()
   })
 }
@@ -61,7 +62,7 @@ export function useRouteForm<Name extends RouteName, V extends Values>(name: Nam
   const command = useCommand(name, { ...options, isQuiet: true })
   const submit = form.onSubmit(
     (values, event) => {
-      const shown = event?.currentTarget
+      const shown = event?.target
       // biome-ignore lint/plugin: what a form holds is checked by the route's own schema just above; its type is as wide as inputs are
       command.mutate({ ...options.around?.(), body: toBody(values) } as never, {
         onSuccess: reply => options.onShown?.(reply),
@@ -75,7 +76,7 @@ export function useRouteForm<Name extends RouteName, V extends Values>(name: Nam
         },
       })
     },
-    (_errors, _values, event) => focusInvalid(event?.currentTarget),
+    (_errors, _values, event) => focusInvalid(event?.target),
   )
   return { form, submit, isBusy: command.isPending }
 }

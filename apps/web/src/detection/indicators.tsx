@@ -123,7 +123,7 @@ function ListRow({ list }: { list: IndicatorList }) {
       <Switch
         aria-label={`Enable ${list.name}`}
         checked={list.isEnabled}
-        disabled={!mayWrite || change.isPending}
+        disabled={!mayWrite}
         onChange={event => change.mutate({ params: { id: list.id }, body: { isEnabled: event.currentTarget.checked } })}
       />
     </Group>

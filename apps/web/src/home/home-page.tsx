@@ -2,7 +2,7 @@ import { Anchor, Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@ma
 import { IconFlask } from '@tabler/icons-react'
 import type { UseQueryResult } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
-import { isUnacknowledged, type MyTask, type Page as OncallPage } from '@tocsin/api'
+import { isUnacknowledged, type MyTask, maxCounted, type Page as OncallPage } from '@tocsin/api'
 import { type ReactNode, useState } from 'react'
 import { AlertRow } from '../alerts/alert-row.tsx'
 import { type Reply, useApi, useCommand } from '../api.ts'
@@ -65,10 +65,10 @@ export function HomePage() {
                     <UnacknowledgedPage key={row.id} page={row} hasLeft={hasLeft} />
                   ))}
                 </div>
-                <More n={(counters.data?.unacknowledgedPages ?? 0) - (unacknowledged?.real ?? 0)}>
+                <More counters={counters} of="unacknowledgedPages" shown={unacknowledged?.real ?? 0}>
                   {n => (
                     <RouteLink to="/pages" search={{ view: 'all' }} size="sm">
-                      {n === 1 ? '1 more unacknowledged page' : `${n} more unacknowledged pages`}
+                      {n === '1' ? '1 more unacknowledged page' : `${n} more unacknowledged pages`}
                     </RouteLink>
                   )}
                 </More>
@@ -96,10 +96,10 @@ export function HomePage() {
                 {open.map(incident => (
                   <IncidentRow key={incident.id} incident={incident} />
                 ))}
-                <More n={(counters.data?.openIncidents ?? 0) - realFirst(page.items, maxIncidents).real}>
+                <More counters={counters} of="openIncidents" shown={realFirst(page.items, maxIncidents).real}>
                   {n => (
                     <RouteLink to="/incidents" size="sm">
-                      {n === 1 ? '1 more open incident' : `${n} more open incidents`}
+                      {n === '1' ? '1 more open incident' : `${n} more open incidents`}
                     </RouteLink>
                   )}
                 </More>
@@ -129,10 +129,10 @@ export function HomePage() {
                       <AlertRow key={row.id} alert={row} hasLeft={hasLeft} />
                     ))}
                   </div>
-                  <More n={(counters.data?.alertsToTriage ?? 0) - realFirst(page.items, maxAlerts).real}>
+                  <More counters={counters} of="alertsToTriage" shown={realFirst(page.items, maxAlerts).real}>
                     {n => (
                       <RouteLink to="/alerts" size="sm">
-                        {n === 1 ? '1 more alert to triage' : `${n} more alerts to triage`}
+                        {n === '1' ? '1 more alert to triage' : `${n} more alerts to triage`}
                       </RouteLink>
                     )}
                   </More>
@@ -197,8 +197,25 @@ function MyTasks() {
 }
 
 /** How many more there are than the list above shows. */
-function More({ n, children }: { n: number; children: (n: number) => ReactNode }) {
-  return n > 0 ? <div className="list-row">{children(n)}</div> : null
+function More({
+  counters,
+  of,
+  shown,
+  children,
+}: {
+  counters: UseQueryResult<Reply<'counters'>>
+  of: 'unacknowledgedPages' | 'openIncidents' | 'alertsToTriage'
+  shown: number
+  children: (n: string) => ReactNode
+}) {
+  const all = counters.data?.[of]
+  if (all === undefined)
+    return counters.isError ? (
+      <Text size="sm" className="list-row">
+        How many more there are could not be loaded.
+      </Text>
+    ) : null
+  return all > shown ? <div className="list-row">{children(`${all - shown}${all >= maxCounted ? '+' : ''}`)}</div> : null
 }
 
 type Asked = Pick<UseQueryResult, 'data' | 'isError' | 'failureCount' | 'dataUpdatedAt'>
