@@ -1,14 +1,14 @@
 import { useSyncExternalStore } from 'react'
 
-const key = 'tocsin.shortcuts'
+const stored = 'tocsin.shortcuts'
 const listeners = new Set<() => void>()
 
 /** Whether single letters do something for who sits here: voice control, and a cat on the keyboard, press them too. Kept in this browser. */
 export const shortcuts = {
-  areOn: (): boolean => window.localStorage.getItem(key) !== 'off',
+  areOn: (): boolean => window.localStorage.getItem(stored) !== 'off',
   turn(on: boolean): void {
-    if (on) window.localStorage.removeItem(key)
-    else window.localStorage.setItem(key, 'off')
+    if (on) window.localStorage.removeItem(stored)
+    else window.localStorage.setItem(stored, 'off')
     for (const tell of listeners) tell()
   },
 }
@@ -31,5 +31,5 @@ export function isShortcut(event: KeyboardEvent): boolean {
 }
 
 /** True for a key together with Ctrl, or Command on a Mac: not what voice control presses, and so not switched off; a dialog has it for itself. */
-export const isModified = (event: KeyboardEvent, letter: string): boolean =>
-  (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === letter && !isDialogOpen()
+export const isModified = (event: KeyboardEvent, key: string): boolean =>
+  (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === key && !isDialogOpen()
