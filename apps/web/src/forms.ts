@@ -23,6 +23,15 @@ export function errorsOf(schema: Schema, values: unknown): Record<string, string
   return 'errors' in checked ? Object.fromEntries(checked.errors.toReversed().map(({ path, message }) => [path, message])) : {}
 }
 
+/** The first field that is wrong gets the focus, with what is wrong as its description: once the form shows it. */
+function focusInvalid(form: EventTarget | undefined): void {
+  setTimeout(() => {
+    if (!(form instanceof HTMLFormElement)) return
+    const field = form.querySelector('.mantine-InputWrapper-error')?.closest('.mantine-InputWrapper-root')
+    field?.querySelector<HTMLElement>('input:not([type="hidden"]), textarea, select, button')?.focus()
+  })
+}
+
 interface RouteFormOptions<Name extends RouteName, V extends Values> {
   readonly done?: string
   readonly onDone?: (reply: Reply<Name>) => void
@@ -51,19 +60,24 @@ export function useRouteForm<Name extends RouteName, V extends Values>(name: Nam
   }
   const form = useForm<V>({ initialValues, validate })
   const command = useCommand(name, { ...options, isQuiet: true })
-  const submit = form.onSubmit(values => {
-    // biome-ignore lint/plugin: what a form holds is checked by the route's own schema just above; its type is as wide as inputs are
-    command.mutate({ ...options.around?.(), body: toBody(values) } as never, {
-      onSuccess: reply => options.onShown?.(reply),
-      onError: error => {
-        const errors = error instanceof ProblemError ? (error.problem.errors ?? []) : []
-        const known = errors.filter(each => each.path.split('.')[0] !== undefined && (each.path.split('.')[0] ?? '') in initialValues)
-        form.setErrors(
-          known.length > 0 ? atLists(Object.fromEntries(known.map(each => [each.path, each.message])), toBody(values)) : { form: sentenceOf(error, name) },
-        )
-      },
-    })
-  })
+  const submit = form.onSubmit(
+    (values, event) => {
+      const shown = event?.target
+      // biome-ignore lint/plugin: what a form holds is checked by the route's own schema just above; its type is as wide as inputs are
+      command.mutate({ ...options.around?.(), body: toBody(values) } as never, {
+        onSuccess: reply => options.onShown?.(reply),
+        onError: error => {
+          const errors = error instanceof ProblemError ? (error.problem.errors ?? []) : []
+          const known = errors.filter(each => each.path.split('.')[0] !== undefined && (each.path.split('.')[0] ?? '') in initialValues)
+          form.setErrors(
+            known.length > 0 ? atLists(Object.fromEntries(known.map(each => [each.path, each.message])), toBody(values)) : { form: sentenceOf(error, name) },
+          )
+          focusInvalid(shown)
+        },
+      })
+    },
+    (_errors, _values, event) => focusInvalid(event?.target),
+  )
   return { form, submit, isBusy: command.isPending }
 }
 

@@ -1,3 +1,4 @@
+import type { Query } from '@tanstack/react-query'
 import type { RouteName } from '@tocsin/api'
 import { queryClient } from './query-client.ts'
 
@@ -51,9 +52,15 @@ export function readsAfter({ type, within }: Heard): readonly RouteName[] | unde
 /** What being read is itself on record is not read again by itself. */
 const recordedReads: ReadonlySet<unknown> = new Set<RouteName>(['reportOfAlert'])
 
-/** Reads again what is shown of these routes; of all without any. */
+/** Reads again what is shown of these routes; of all without any. A list that is just being continued is read again after that: it would be given up. */
 export function refresh(names?: ReadonlySet<unknown>): Promise<void> {
-  return queryClient.invalidateQueries({ predicate: ({ queryKey: [name] }) => !recordedReads.has(name) && (names === undefined || names.has(name)) })
+  const predicate = ({ queryKey: [name] }: Query) => !recordedReads.has(name) && (names === undefined || names.has(name))
+  const growing = new Set(queryClient.getQueryCache().findAll({ predicate: query => predicate(query) && query.state.fetchMeta?.fetchMore !== undefined }))
+  for (const query of growing) {
+    const again = () => void queryClient.invalidateQueries({ queryKey: query.queryKey, exact: true })
+    query.promise?.then(again, again)
+  }
+  return queryClient.invalidateQueries({ predicate: query => predicate(query) && !growing.has(query) })
 }
 
 /**

@@ -1,7 +1,11 @@
-import { Alert, Anchor, Badge, Button, createTheme, type MantineColorsTuple, Modal, Notification, Paper, Table, TextInput } from '@mantine/core'
+import { ActionIcon, Alert, Anchor, Badge, Button, createTheme, type MantineColorsTuple, Notification, Paper, Table, TextInput } from '@mantine/core'
+import { BusyButton } from './parts/busy-button.tsx'
 
 /** The bell's orange: for what asks to be done, never for decoration. */
 const ember: MantineColorsTuple = ['#fff4ed', '#ffe6d5', '#ffc9a8', '#ffa877', '#fd8448', '#f76b1c', '#d9480f', '#bf3c0a', '#9a3109', '#7c2a0c']
+
+/** The element of buttons that are not links. */
+const keepsFocus = { component: BusyButton }
 
 export const theme = createTheme({
   primaryColor: 'ember',
@@ -23,14 +27,12 @@ export const theme = createTheme({
     // In the colour of the alert a title does not reach a contrast of 4.5 : 1 on it.
     Alert: Alert.extend({ styles: { title: { color: 'var(--mantine-color-text)' } } }),
     Anchor: Anchor.extend({ defaultProps: { underline: 'always' } }),
-    Button: Button.extend({ defaultProps: { size: 'sm' } }),
+    Button: Button.extend({ defaultProps: { size: 'sm', ...keepsFocus } }),
+    ActionIcon: ActionIcon.extend({ defaultProps: keepsFocus }),
     Badge: Badge.extend({ defaultProps: { variant: 'light', radius: 'sm', tt: 'none', fw: 550 } }),
     Paper: Paper.extend({ defaultProps: { withBorder: true, radius: 'md' } }),
     Table: Table.extend({ defaultProps: { verticalSpacing: 10, horizontalSpacing: 'md', highlightOnHover: true } }),
     TextInput: TextInput.extend({ defaultProps: { size: 'sm' } }),
-    Modal: Modal.extend({
-      defaultProps: { centered: true, size: 'lg', closeButtonProps: { 'aria-label': 'Close' }, overlayProps: { backgroundOpacity: 0.45, blur: 2 } },
-    }),
     Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } } }),
   },
 })

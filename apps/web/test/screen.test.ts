@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, inject } from 'vitest'
 import { openBrowser } from '../../server/test/browser.ts'
 import { patience } from '../../server/test/patience.ts'
@@ -121,6 +121,7 @@ test('a screen that cannot follow says so, and never that nothing needs attentio
   for (const status of [401, 503]) {
     await page.route('**/api/v1/live', route => route.fulfill({ status, body: '' }))
     await context.setOffline(true)
+    await chip.getByText(/^Offline since/).waitFor()
     await context.setOffline(false)
     await chip.getByText('Reconnecting').waitFor()
     await world.alert({ title: `During ${status}`, severity: 'critical', service: service.name })
@@ -144,5 +145,112 @@ test('a storm of alerts makes no storm of requests', { timeout: 120_000 * patien
   for (let n = 0; n < 40; n += 1) await world.alert({ title: `Storm ${n}`, severity: 'high' })
   await page.getByText('Storm 39').first().waitFor()
   expect(requests).toBeLessThan(20)
+  await close()
+})
+
+/** What is read out: every text that live regions get from now on. */
+async function listen(page: Page): Promise<() => Promise<string[]>> {
+  await page.evaluate(() => {
+    const said: string[] = []
+    Object.assign(window, { said })
+    new MutationObserver(changes => {
+      for (const { target, addedNodes } of changes) {
+        const element = target instanceof Element ? target : target.parentElement
+        const region = element?.closest('[aria-live], [role="status"], [role="alert"]')
+        const text = addedNodes.length > 0 ? [...addedNodes].map(node => node.textContent).join(' ') : target.textContent
+        if (region && text?.trim()) said.push(`${region.getAttribute('aria-live') ?? region.getAttribute('role')}: ${text.trim()}`)
+      }
+    }).observe(document.body, { childList: true, subtree: true, characterData: true })
+  })
+  // biome-ignore lint/plugin: what was evaluated just above has put it there
+  return () => page.evaluate(() => (window as unknown as { said: string[] }).said)
+}
+
+const focused = (page: Page) =>
+  page.evaluate(() => {
+    const { activeElement: element } = document
+    return `${element?.tagName.toLowerCase()} ${element?.getAttribute('aria-label') ?? element?.textContent ?? ''}`.trim()
+  })
+
+test('a person who works by keyboard and hears the screen knows where they are', { timeout: 180_000 * patience }, async ({ world }) => {
+  const { team, primary } = await world.team({ tiers: 1 })
+  const service = await world.service('billing', team)
+  for (const title of ['First', 'Second', 'Third']) await world.alert({ title, severity: 'critical', service: service.name })
+  await world.settle()
+  const { page, close } = await openPlace(world, browser, primary, '/', wide)
+  const pages = page.getByRole('region', { name: 'Unacknowledged pages' })
+  await page.getByRole('status', { name: 'Connection' }).getByText('Live', { exact: true }).waitFor()
+  await pages.getByText('Third').first().waitFor()
+  const said = await listen(page)
+
+  // The first stop leads past the menu.
+  await page.keyboard.press('Tab')
+  expect(await focused(page)).toBe('a Skip to content')
+  await page.keyboard.press('Enter')
+  await page.keyboard.press('Tab')
+  expect(await page.evaluate(() => document.querySelector('main')?.contains(document.activeElement))).toBe(true)
+
+  // Rows: j moves the focus, also after a click; the button of an acknowledged row gives it to that of the next.
+  await page.getByRole('link', { name: 'Alerts', exact: false }).first().focus()
+  await page.keyboard.press('j')
+  expect(await focused(page)).toMatch(/^a billing: (First|Second|Third)$/)
+  await pages.getByRole('button', { name: 'Acknowledge' }).first().focus()
+  await page.keyboard.press('Enter')
+  await expect.poll(async () => (await said()).some(text => text.includes('Acknowledged. Escalation stopped.'))).toBe(true)
+  await expect.poll(() => focused(page)).toBe('button Acknowledge')
+
+  // By mouse: the row stays where it was, and no other button gets under the pointer.
+  await pages.getByRole('button', { name: 'Acknowledge' }).first().hover()
+  const at = await pages.getByRole('button', { name: 'Acknowledge' }).first().boundingBox()
+  if (!at) expect.fail('there are buttons')
+  await page.mouse.click(at.x + at.width / 2, at.y + at.height / 2)
+  const acknowledged = async () => (await primary.call('pages')).items.filter(({ state }) => state === 'acknowledged').length
+  await expect.poll(acknowledged).toBe(2)
+  await pages.getByText(`Acknowledged by ${primary.name}`).last().waitFor()
+  await page.mouse.click(at.x + at.width / 2, at.y + at.height / 2)
+  await world.settle()
+  expect(await acknowledged()).toBe(2)
+  await page.mouse.move(700, 5)
+  await expect.poll(() => pages.getByText(`Acknowledged by ${primary.name}`).count()).toBe(0)
+
+  // A new page is read out at once to whom it is for.
+  await world.alert({ title: 'Fourth', severity: 'critical', service: service.name })
+  await world.settle()
+  await expect.poll(async () => (await said()).filter(text => text.startsWith('assertive:'))).toEqual([expect.stringContaining('Page to you: billing: Fourth')])
+
+  // Another page: its heading has the focus, and its title is read.
+  await page.keyboard.press('g')
+  await page.keyboard.press('a')
+  await page.getByRole('heading', { name: 'Alerts', level: 1 }).waitFor()
+  await expect.poll(() => focused(page)).toBe('h1 Alerts')
+  await expect.poll(async () => (await said()).some(text => text === 'polite: Alerts')).toBe(true)
+
+  // A dialog begins at its first field, has no shortcuts, says what is wrong where it is wrong, and gives the focus back.
+  await page.goto('/incidents')
+  const opener = page.getByRole('button', { name: 'Open incident' }).first()
+  await opener.focus()
+  await page.keyboard.press('Enter')
+  const dialog = page.getByRole('dialog')
+  await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toMatch(/INPUT|TEXTAREA/)
+  expect(await dialog.getAttribute('aria-describedby'), 'a form is not its own description').toBeNull()
+  await page.keyboard.press('Control+Enter')
+  await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute('aria-invalid'))).toBe('true')
+  await dialog.getByRole('button', { name: 'Cancel' }).focus()
+  await page.keyboard.press('g')
+  await page.keyboard.press('a')
+  expect(new URL(page.url()).pathname).toBe('/incidents')
+  await page.keyboard.press('Escape')
+  await dialog.waitFor({ state: 'detached' })
+  await expect.poll(() => focused(page)).toMatch(/^button Open/)
+
+  // Shortcuts can be switched off.
+  await page.goto('/account')
+  await page.getByLabel('Single-letter shortcuts, such as j, k and ?').uncheck({ force: true })
+  await page.keyboard.press('g')
+  await page.keyboard.press('a')
+  await page.keyboard.press('?')
+  expect(await dialog.count()).toBe(0)
+  expect(new URL(page.url()).pathname).toBe('/account')
+  expect(await seriousViolations(page)).toEqual([])
   await close()
 })

@@ -1,4 +1,4 @@
-import { Button, Group, PasswordInput, Table } from '@mantine/core'
+import { Button, Group, PasswordInput, Switch, Table } from '@mantine/core'
 import { IconFingerprint } from '@tabler/icons-react'
 import { useQueryClient } from '@tanstack/react-query'
 import type { Me } from '@tocsin/api'
@@ -10,6 +10,7 @@ import { confirmed } from '../parts/confirm.tsx'
 import { FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
 import { RemoveButton } from '../parts/remove-button.tsx'
 import { SessionTable } from '../parts/session-table.tsx'
+import { shortcuts, useShortcutsOn } from '../parts/shortcuts.ts'
 import { Time } from '../parts/time.tsx'
 import { ContactMethods } from './contact-methods.tsx'
 import { NotificationRules } from './notification-rules.tsx'
@@ -31,6 +32,7 @@ export function AccountPage() {
         )}
       </Loaded>
       <PasswordSection />
+      <Shortcuts />
     </Page>
   )
 }
@@ -121,6 +123,19 @@ function Sessions({ me }: { me: Me }) {
       }
     >
       <SessionTable sessions={me.sessions} onEnd={id => end.mutate({ params: { id } })} />
+    </Section>
+  )
+}
+
+function Shortcuts() {
+  return (
+    <Section title="Keyboard shortcuts">
+      <Switch
+        label="Single-letter shortcuts, such as j, k and ?"
+        description="Switch them off if you use voice control. Kept in this browser."
+        checked={useShortcutsOn()}
+        onChange={event => shortcuts.turn(event.currentTarget.checked)}
+      />
     </Section>
   )
 }

@@ -12,9 +12,10 @@ const statusWords: Record<Alert['status'], string> = {
   resolved: 'resolved by the source',
 }
 
-export function AlertRow({ alert, isSelected = false }: { alert: Alert; isSelected?: boolean }) {
+/** @param hasLeft it is shown only because the pointer is on the list */
+export function AlertRow({ alert, isSelected = false, hasLeft = false }: { alert: Alert; isSelected?: boolean; hasLeft?: boolean }) {
   return (
-    <Link to="/alerts/$id" params={{ id: alert.id }} className="list-row" data-selected={isSelected}>
+    <Link to="/alerts/$id" params={{ id: alert.id }} className="list-row" data-row={alert.id} data-selected={isSelected} data-left={hasLeft}>
       <Group gap={8} wrap="nowrap" align="flex-start">
         <SeverityBadge severity={alert.severity} />
         <div style={{ minWidth: 0, flex: 1 }}>
@@ -24,11 +25,13 @@ export function AlertRow({ alert, isSelected = false }: { alert: Alert; isSelect
           <Group gap={6} mt={2}>
             <Text size="sm" className="quiet" component="div">
               {alert.service?.name ?? alert.source} · <Time at={alert.lastSeenAt} isRelative /> ·{' '}
-              {alert.status === 'acknowledged'
-                ? `${alert.acknowledgedBy ?? 'the source'} ${statusWords.acknowledged}`
-                : alert.incident
-                  ? `incident ${alert.incident.number}`
-                  : statusWords[alert.status]}
+              {hasLeft
+                ? 'no longer in the queue'
+                : alert.status === 'acknowledged'
+                  ? `${alert.acknowledgedBy ?? 'the source'} ${statusWords.acknowledged}`
+                  : alert.incident
+                    ? `incident ${alert.incident.number}`
+                    : statusWords[alert.status]}
             </Text>
             {alert.count > 1 ? <Badge variant="default">× {alert.count}</Badge> : null}
             {alert.kind === 'report' ? <Badge variant="default">report</Badge> : null}

@@ -1,4 +1,4 @@
-import { Checkbox, Skeleton } from '@mantine/core'
+import { Checkbox, Skeleton, VisuallyHidden } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useWindowVirtualizer } from '@tanstack/react-virtual'
 import type { AlertRow } from '@tocsin/api'
@@ -207,8 +207,9 @@ function Cell({ name, children }: { name?: string; children: ReactNode }) {
 }
 
 const None = () => (
-  <span className="quiet" aria-label="none">
-    –
+  <span className="quiet">
+    <span aria-hidden>–</span>
+    <VisuallyHidden>none</VisuallyHidden>
   </span>
 )
 

@@ -107,39 +107,37 @@ export function AlertsPage() {
       toast({ message: `The first ${maxSelected.toLocaleString('en')} alerts are selected: one act is about no more.`, color: 'yellow' })
   }
 
-  const keys: Readonly<Record<string, () => void>> = {
-    j: () => setActive(Math.min(active + 1, (rows.count ?? 1) - 1)),
-    k: () => setActive(Math.max(active - 1, 0)),
-    x: () => select(active, false),
-    X: () => select(active, true),
-    a: () => targets() && quick.acknowledge(targets()?.ids ?? []),
-    m: () => me && targets() && quick.assign(targets()?.ids ?? [], me.person.id, me.person.name),
-    d: () => ask('dismiss'),
-    e: () => ask('escalate'),
-    Enter: () => open(focused),
-    Escape: () => (selected.size > 0 ? setSelected(new Set()) : open(undefined)),
-  }
+  const keys = new Map([
+    ['j', () => setActive(Math.min(active + 1, (rows.count ?? 1) - 1))],
+    ['k', () => setActive(Math.max(active - 1, 0))],
+    ['x', () => select(active, false)],
+    ['X', () => select(active, true)],
+    ['a', () => quick.acknowledge(targets()?.ids ?? [])],
+    ['m', () => me && quick.assign(targets()?.ids ?? [], me.person.id, me.person.name)],
+    ['d', () => ask('dismiss')],
+    ['e', () => ask('escalate')],
+    ['Enter', () => open(focused)],
+    ['Escape', () => (selected.size > 0 ? setSelected(new Set()) : open(undefined))],
+  ])
   const latest = useRef(keys)
   latest.current = keys
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (event.key === '/' && isShortcut(event)) {
+      if (!isShortcut(event)) return
+      if (event.key === '/') {
         event.preventDefault()
         filterInput.current?.focus()
         return
       }
-      const isOnControl = event.target instanceof HTMLElement && event.target.closest('button, a') !== null
-      const key = event.key === 'ArrowDown' ? 'j' : event.key === 'ArrowUp' ? 'k' : event.key
-      const isArrow = key !== event.key
-      const isInGrid = event.target instanceof HTMLElement && event.target.closest('[role="grid"]') !== null
-      if (!(key in latest.current) || (key === 'Enter' && isOnControl) || (isArrow && !isInGrid)) return
-      if (!isArrow && key !== 'Enter' && key !== 'Escape' && !isShortcut(event)) return
-      if (document.querySelector('[aria-modal="true"]') !== null || (event.target instanceof HTMLElement && event.target.closest('input, textarea, select')))
-        return
+      const isIn = (selector: string) => event.target instanceof HTMLElement && event.target.closest(selector) !== null
+      const arrow = { ArrowDown: 'j', ArrowUp: 'k' }[event.key]
+      const key = arrow ?? event.key
+      const perform = latest.current.get(key)
+      if (perform === undefined || (key === 'Enter' && isIn('button, a')) || (arrow !== undefined && !isIn('[role="grid"]'))) return
       if (!mayRespond && 'xXamde'.includes(key)) return
       event.preventDefault()
       if (key === 'j' || key === 'k') setHasFocus(true)
-      latest.current[key]?.()
+      perform()
     }
     window.addEventListener('keydown', press)
     return () => window.removeEventListener('keydown', press)

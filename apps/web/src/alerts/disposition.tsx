@@ -1,6 +1,7 @@
-import { Modal, Select, Stack, Text, Textarea } from '@mantine/core'
+import { Select, Stack, Text, Textarea } from '@mantine/core'
 import type { Alert, IncidentSummary } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { useChoices } from '../parts/pages.ts'
@@ -17,7 +18,7 @@ export function ReopenModal({ alert, onClose }: Props) {
     { around: () => ({ params: { id: alert.id } }), done: 'Alert reopened.', onDone: onClose },
   )
   return (
-    <Modal opened onClose={onClose} title="Reopen alert">
+    <Dialog onClose={onClose} title="Reopen alert">
       <form onSubmit={submit} noValidate>
         <Stack>
           <Text className="quiet">Takes the disposition back. The alert returns to the triage queue.</Text>
@@ -26,7 +27,7 @@ export function ReopenModal({ alert, onClose }: Props) {
           <FormActions submit="Reopen" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -43,7 +44,7 @@ export function MoveModal({ alert, incident, onClose }: Props & { incident: NonN
     },
   )
   return (
-    <Modal opened onClose={onClose} title={`Move out of incident ${incident.number}`}>
+    <Dialog onClose={onClose} title={`Move out of incident ${incident.number}`}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -69,6 +70,6 @@ export function MoveModal({ alert, incident, onClose }: Props & { incident: NonN
           <FormActions submit="Move" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,4 +1,4 @@
-import { Button, CloseButton, Group, Modal, MultiSelect, NumberInput, Select, Stack, Switch, Text, TextInput } from '@mantine/core'
+import { Button, CloseButton, Group, MultiSelect, NumberInput, Select, Stack, Switch, Text, TextInput } from '@mantine/core'
 import { type Silence, severities } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
@@ -7,6 +7,7 @@ import { SeverityBadge, Tone } from '../parts/badges.tsx'
 import { ServiceMultiSelect, ServiceSelect } from '../parts/choices.tsx'
 import { serverNow } from '../parts/clock.ts'
 import { confirmed } from '../parts/confirm.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { Empty, FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
@@ -192,7 +193,7 @@ function SilenceModal({ onClose }: { onClose: () => void }) {
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Silence" size="lg">
+    <Dialog onClose={onClose} title="Silence" size="lg">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -228,7 +229,7 @@ function SilenceModal({ onClose }: { onClose: () => void }) {
           <FormActions submit="Add silence" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -248,7 +249,7 @@ function HeartbeatModal({ onClose }: { onClose: () => void }) {
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Add heartbeat monitor" size="lg">
+    <Dialog onClose={onClose} title="Add heartbeat monitor" size="lg">
       {url ? (
         <Stack>
           <Text>Have the job call this URL when it finishes. The URL is shown only once.</Text>
@@ -271,6 +272,6 @@ function HeartbeatModal({ onClose }: { onClose: () => void }) {
           </Stack>
         </form>
       )}
-    </Modal>
+    </Dialog>
   )
 }

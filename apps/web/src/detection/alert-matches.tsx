@@ -1,9 +1,10 @@
-import { Anchor, Code, Group, Mark, Modal, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Code, Group, Mark, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
 import type { Alert } from '@tocsin/api'
 import { useState } from 'react'
 import { act, useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { serverNow } from '../parts/clock.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
@@ -110,7 +111,7 @@ function ExceptModal({ alert, fields, onClose }: { alert: Alert; fields: Record<
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Add exception">
+    <Dialog onClose={onClose} title="Add exception">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -133,7 +134,7 @@ function ExceptModal({ alert, fields, onClose }: { alert: Alert; fields: Record<
           <FormActions submit="Add exception" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -152,7 +153,7 @@ function IgnoreModal({ alertId, value, onClose }: { alertId: string; value: stri
       : { done: 'Indicator ignored.', onDone: onClose },
   )
   return (
-    <Modal opened onClose={onClose} title="Ignore indicator">
+    <Dialog onClose={onClose} title="Ignore indicator">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -163,6 +164,6 @@ function IgnoreModal({ alertId, value, onClose }: { alertId: string; value: stri
           <FormActions submit="Ignore" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -169,7 +169,7 @@ function RuleRow({ rule }: { rule: DetectionRule }) {
       <Switch
         aria-label={`${rule.title} is enabled`}
         checked={rule.isEnabled}
-        disabled={!mayWrite || enable.isPending}
+        disabled={!mayWrite}
         onChange={event => enable.mutate({ params: { id: rule.id }, body: { isEnabled: event.currentTarget.checked } })}
       />
     </Group>

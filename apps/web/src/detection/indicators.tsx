@@ -6,7 +6,6 @@ import {
   FileButton,
   Group,
   Menu,
-  Modal,
   NumberInput,
   PasswordInput,
   SegmentedControl,
@@ -24,6 +23,7 @@ import { act, useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
 import { confirmed } from '../parts/confirm.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, isAbsent, Loaded, LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -123,7 +123,7 @@ function ListRow({ list }: { list: IndicatorList }) {
       <Switch
         aria-label={`Enable ${list.name}`}
         checked={list.isEnabled}
-        disabled={!mayWrite || change.isPending}
+        disabled={!mayWrite}
         onChange={event => change.mutate({ params: { id: list.id }, body: { isEnabled: event.currentTarget.checked } })}
       />
     </Group>
@@ -214,7 +214,7 @@ function AddModal({ onClose }: { onClose: () => void }) {
   )
   const isPulled = form.values.from === 'taxii'
   return (
-    <Modal opened onClose={onClose} title="Add indicator list">
+    <Dialog onClose={onClose} title="Add indicator list">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -249,7 +249,7 @@ function AddModal({ onClose }: { onClose: () => void }) {
           <FormActions submit="Add" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 

@@ -1,10 +1,11 @@
-import { Anchor, Badge, Button, Code, Group, Modal, NumberInput, Select, Stack, Table, TagsInput, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Badge, Button, Code, Group, NumberInput, Select, Stack, Table, TagsInput, Text, Textarea, TextInput } from '@mantine/core'
 import type { DeadLetter } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { ServiceSelect } from '../directory/service-select.tsx'
 import { useRouteForm } from '../forms.ts'
 import { confirmed } from '../parts/confirm.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, isAbsent, Loaded, LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -141,7 +142,7 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Add log source">
+    <Dialog onClose={onClose} title="Add log source">
       {url === undefined ? (
         <form onSubmit={submit} noValidate>
           <Stack>
@@ -198,7 +199,7 @@ function LogSourceModal({ onClose }: { onClose: () => void }) {
           </Group>
         </Stack>
       )}
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -240,7 +241,7 @@ function FixModal({ deadLetter, onClose }: { deadLetter: DeadLetter; onClose: ()
   const [text, setText] = useState(deadLetter.text)
   const replay = useCommand('replayDeadLetters', { done: 'Line replayed.', onDone: onClose })
   return (
-    <Modal opened onClose={onClose} title="Rejected line">
+    <Dialog onClose={onClose} title="Rejected line">
       <Stack>
         <Text size="sm">{deadLetter.reason}</Text>
         <Textarea
@@ -261,6 +262,6 @@ function FixModal({ deadLetter, onClose }: { deadLetter: DeadLetter; onClose: ()
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   )
 }

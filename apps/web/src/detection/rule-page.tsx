@@ -128,7 +128,6 @@ function RuleView({ rule }: { rule: DetectionRuleDetail }) {
             <Switch
               label={rule.isEnabled ? 'Enabled' : 'Disabled'}
               checked={rule.isEnabled}
-              disabled={enable.isPending}
               onChange={event => enable.mutate({ params, body: { isEnabled: event.currentTarget.checked } })}
             />
             {isTyped ? (

@@ -1,8 +1,9 @@
-import { Anchor, Modal, MultiSelect, Select, Stack, Table, TagsInput, Text, TextInput } from '@mantine/core'
+import { Anchor, MultiSelect, Select, Stack, Table, TagsInput, Text, TextInput } from '@mantine/core'
 import type { Calendar } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { newestOf } from '../parts/newest.ts'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
@@ -80,7 +81,7 @@ function CalendarModal({ calendar, onClose }: { calendar: Calendar | undefined; 
     { toBody: values => ({ ...values, ...(calendar ? { id: calendar.id } : {}) }), done: 'Saved.', onDone: onClose },
   )
   return (
-    <Modal opened onClose={onClose} title={calendar ? calendar.name : 'Add calendar'}>
+    <Dialog onClose={onClose} title={calendar ? calendar.name : 'Add calendar'}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -111,6 +112,6 @@ function CalendarModal({ calendar, onClose }: { calendar: Calendar | undefined; 
           />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

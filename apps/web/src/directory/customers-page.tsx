@@ -1,4 +1,4 @@
-import { Anchor, Button, Checkbox, Group, Modal, NumberInput, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Button, Checkbox, Group, NumberInput, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
 import { IconPlus } from '@tabler/icons-react'
 import { type Customer, noticeStarts, noticeUnits } from '@tocsin/api'
 import { useState } from 'react'
@@ -6,6 +6,7 @@ import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { DemoBadge } from '../parts/badges.tsx'
 import { placeholderOf, ServiceMultiSelect } from '../parts/choices.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { newestOf } from '../parts/newest.ts'
 import { startLabels, termText, unitLabels } from '../parts/notice-term.ts'
@@ -129,7 +130,7 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
     },
   )
   return (
-    <Modal opened onClose={onClose} title={customer ? customer.name : 'Add customer'}>
+    <Dialog onClose={onClose} title={customer ? customer.name : 'Add customer'}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -183,6 +184,6 @@ function CustomerModal({ customer, onClose }: { customer: Customer | undefined; 
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

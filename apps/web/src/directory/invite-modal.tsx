@@ -1,8 +1,9 @@
-import { Button, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Group, Select, Stack, Text, TextInput } from '@mantine/core'
 import { type Person, roles } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
@@ -17,7 +18,7 @@ export function InviteModal({ person, onClose }: { person?: Person; onClose: () 
     { onDone: (reply: { link: string }) => setLink(reply.link) },
   )
   return (
-    <Modal opened onClose={onClose} title={person ? 'Send new invitation' : 'Invite person'}>
+    <Dialog onClose={onClose} title={person ? 'Send new invitation' : 'Invite person'}>
       {link ? (
         <Stack>
           <Text>
@@ -48,6 +49,6 @@ export function InviteModal({ person, onClose }: { person?: Person; onClose: () 
           </Stack>
         </form>
       )}
-    </Modal>
+    </Dialog>
   )
 }

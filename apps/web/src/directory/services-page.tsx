@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Modal, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Button, Group, Paper, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
 import { IconPlus } from '@tabler/icons-react'
 import { type Service, severities } from '@tocsin/api'
 import { useState } from 'react'
@@ -6,6 +6,7 @@ import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { DemoBadge, SeverityBadge } from '../parts/badges.tsx'
 import { placeholderOf } from '../parts/choices.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { newestOf } from '../parts/newest.ts'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
@@ -98,7 +99,7 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
   const teamsOf = (kind: 'security' | 'engineering') =>
     (teams.data ?? []).toSorted((one, other) => Number(other.kind === kind) - Number(one.kind === kind)).map(team => ({ value: team.id, label: team.name }))
   return (
-    <Modal opened onClose={onClose} title={service ? service.name : 'Add service'}>
+    <Dialog onClose={onClose} title={service ? service.name : 'Add service'}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -127,6 +128,6 @@ function ServiceModal({ service, onClose }: { service: Service | undefined; onCl
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

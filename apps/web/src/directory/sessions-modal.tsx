@@ -1,7 +1,8 @@
-import { Button, Group, Modal, Stack } from '@mantine/core'
+import { Button, Group, Stack } from '@mantine/core'
 import type { Person } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { confirmed } from '../parts/confirm.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { Empty, Loaded } from '../parts/page.tsx'
 import { SessionTable } from '../parts/session-table.tsx'
 
@@ -12,7 +13,7 @@ export function SessionsModal({ person, onClose }: { person: Person; onClose: ()
   const end = useCommand('endSessionOfPerson', { done: 'Session ended.' })
   const endAll = useCommand('endSessionsOfPerson', { done: 'Sessions ended.' })
   return (
-    <Modal opened onClose={onClose} title={`Sessions of ${person.name}`}>
+    <Dialog onClose={onClose} title={`Sessions of ${person.name}`}>
       <Loaded query={sessions} rows={2}>
         {list =>
           list.length === 0 ? (
@@ -45,6 +46,6 @@ export function SessionsModal({ person, onClose }: { person: Person; onClose: ()
           )
         }
       </Loaded>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,7 +1,8 @@
-import { Modal, Select, Stack, TextInput } from '@mantine/core'
+import { Select, Stack, TextInput } from '@mantine/core'
 import type { Team } from '@tocsin/api'
 import { useRecordForm } from '../forms.ts'
 import { PersonMultiSelect } from '../parts/choices.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 
@@ -13,7 +14,7 @@ export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: 
     { toBody: values => ({ ...values, ...(team ? { id: team.id } : {}) }), done: 'Saved.', onDone: onClose },
   )
   return (
-    <Modal opened onClose={onClose} title={team ? team.name : 'Add team'}>
+    <Dialog onClose={onClose} title={team ? team.name : 'Add team'}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -31,6 +32,6 @@ export function TeamModal({ team, onClose }: { team: Team | undefined; onClose: 
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,8 +1,9 @@
-import { Button, Divider, Group, Modal, PasswordInput, Stack, Text } from '@mantine/core'
+import { Button, Divider, Group, PasswordInput, Stack, Text } from '@mantine/core'
 import { IconFingerprint } from '@tabler/icons-react'
 import { useEffect, useRef, useState } from 'react'
 import { useRouteForm } from '../forms.ts'
 import { askWith } from '../identity.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormProblem, ProblemNote } from '../parts/page.tsx'
 import { confirmWithPasskey } from './passkeys.ts'
 
@@ -25,14 +26,14 @@ export function ConfirmIdentity() {
     setIsOpen(false)
     settle.current?.(isConfirmed)
   }
-  return isOpen ? <Dialog onClose={close} /> : null
+  return isOpen ? <Question onClose={close} /> : null
 }
 
-function Dialog({ onClose }: { onClose: (isConfirmed: boolean) => void }) {
+function Question({ onClose }: { onClose: (isConfirmed: boolean) => void }) {
   const { form, submit, isBusy } = useRouteForm('reauthenticate', { password: '' }, { onDone: () => onClose(true) })
   const [problem, setProblem] = useState<string>()
   return (
-    <Modal opened onClose={() => onClose(false)} title="Confirm your identity" zIndex={400}>
+    <Dialog onClose={() => onClose(false)} title="Confirm your identity" zIndex={400}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <Text className="quiet">This changes who can sign in. Confirm that it is you.</Text>
@@ -62,6 +63,6 @@ function Dialog({ onClose }: { onClose: (isConfirmed: boolean) => void }) {
           </Button>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

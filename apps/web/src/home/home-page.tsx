@@ -1,8 +1,8 @@
 import { Anchor, Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
 import { IconFlask } from '@tabler/icons-react'
 import type { UseQueryResult } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
-import { isUnacknowledged, type MyTask, type Page as OncallPage } from '@tocsin/api'
+import { Link, useNavigate } from '@tanstack/react-router'
+import { isUnacknowledged, type MyTask, maxCounted, type Page as OncallPage } from '@tocsin/api'
 import { type ReactNode, useState } from 'react'
 import { AlertRow } from '../alerts/alert-row.tsx'
 import { type Reply, useApi, useCommand } from '../api.ts'
@@ -11,6 +11,8 @@ import { AcknowledgeButton } from '../paging/page-actions.tsx'
 import { pagedTo } from '../paging/paged-to.ts'
 import { DueBadge, ExerciseBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
 import { capped } from '../parts/capped.ts'
+import { useHeldRows } from '../parts/held-rows.ts'
+import { useListKeys } from '../parts/list-keys.ts'
 import { Empty, Loaded, LoadMore, Page, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
@@ -29,6 +31,7 @@ function realFirst<T extends { readonly isExercise: boolean }>(items: readonly T
 /** What needs a person now stands first. */
 export function HomePage() {
   const me = useMe()
+  const navigate = useNavigate()
   const services = useApi('services')
   const pages = useApi('pages')
   const alerts = useApi('alerts', { query: { view: 'triage', limit: 100 } })
@@ -36,6 +39,14 @@ export function HomePage() {
   const counters = useApi('counters')
   const tasks = useMyTasks()
   const unacknowledged = pages.data && realFirst(pages.data.items.filter(isUnacknowledged), maxPages)
+  const { rows, hold } = useHeldRows(unacknowledged?.shown, id => pages.data?.items.find(page => page.id === id))
+  const queue = useHeldRows(alerts.data && realFirst(alerts.data.items, maxAlerts).shown)
+  const open = incidents.data ? realFirst(incidents.data.items, maxIncidents).shown : []
+  const lists = { pages: rows.map(({ row }) => row.id), incidents: open.map(({ id }) => id), alerts: queue.rows.map(({ row }) => row.id) }
+  useListKeys([...lists.pages, ...lists.incidents, ...lists.alerts], id => {
+    const to = lists.pages.includes(id) ? '/pages/$id' : lists.incidents.includes(id) ? '/incidents/$id' : '/alerts/$id'
+    void navigate({ to, params: { id } })
+  })
   const headline = leadOf([counters, tasks, pages, alerts, incidents], counters.data, tasks.items?.length, tasks.hasNextPage)
   if (services.data?.length === 0 && alerts.data?.items.length === 0 && incidents.data?.items.length === 0) return <Welcome />
   return (
@@ -43,19 +54,21 @@ export function HomePage() {
       <Section title="Unacknowledged pages" isFlush>
         <Loaded query={pages} rows={2}>
           {() =>
-            unacknowledged?.shown.length === 0 ? (
+            rows.length === 0 ? (
               <Text className="quiet" p="md">
                 No unacknowledged pages.
               </Text>
             ) : (
               <>
-                {unacknowledged?.shown.map(page => (
-                  <UnacknowledgedPage key={page.id} page={page} />
-                ))}
-                <More n={(counters.data?.unacknowledgedPages ?? 0) - (unacknowledged?.real ?? 0)}>
+                <div {...hold}>
+                  {rows.map(({ row, hasLeft }) => (
+                    <UnacknowledgedPage key={row.id} page={row} hasLeft={hasLeft} />
+                  ))}
+                </div>
+                <More counters={counters} of="unacknowledgedPages" shown={unacknowledged?.real ?? 0}>
                   {n => (
                     <RouteLink to="/pages" search={{ view: 'all' }} size="sm">
-                      {n === 1 ? '1 more unacknowledged page' : `${n} more unacknowledged pages`}
+                      {n === '1' ? '1 more unacknowledged page' : `${n} more unacknowledged pages`}
                     </RouteLink>
                   )}
                 </More>
@@ -80,13 +93,13 @@ export function HomePage() {
               <Empty title="No open incidents">Escalate an alert to open a suspected incident.</Empty>
             ) : (
               <>
-                {realFirst(page.items, maxIncidents).shown.map(incident => (
+                {open.map(incident => (
                   <IncidentRow key={incident.id} incident={incident} />
                 ))}
-                <More n={(counters.data?.openIncidents ?? 0) - realFirst(page.items, maxIncidents).real}>
+                <More counters={counters} of="openIncidents" shown={realFirst(page.items, maxIncidents).real}>
                   {n => (
                     <RouteLink to="/incidents" size="sm">
-                      {n === 1 ? '1 more open incident' : `${n} more open incidents`}
+                      {n === '1' ? '1 more open incident' : `${n} more open incidents`}
                     </RouteLink>
                   )}
                 </More>
@@ -111,13 +124,15 @@ export function HomePage() {
                 <Empty title="No alerts to triage">Every alert has been triaged.</Empty>
               ) : (
                 <>
-                  {realFirst(page.items, maxAlerts).shown.map(alert => (
-                    <AlertRow key={alert.id} alert={alert} />
-                  ))}
-                  <More n={(counters.data?.alertsToTriage ?? 0) - realFirst(page.items, maxAlerts).real}>
+                  <div {...queue.hold}>
+                    {queue.rows.map(({ row, hasLeft }) => (
+                      <AlertRow key={row.id} alert={row} hasLeft={hasLeft} />
+                    ))}
+                  </div>
+                  <More counters={counters} of="alertsToTriage" shown={realFirst(page.items, maxAlerts).real}>
                     {n => (
                       <RouteLink to="/alerts" size="sm">
-                        {n === 1 ? '1 more alert to triage' : `${n} more alerts to triage`}
+                        {n === '1' ? '1 more alert to triage' : `${n} more alerts to triage`}
                       </RouteLink>
                     )}
                   </More>
@@ -182,8 +197,25 @@ function MyTasks() {
 }
 
 /** How many more there are than the list above shows. */
-function More({ n, children }: { n: number; children: (n: number) => ReactNode }) {
-  return n > 0 ? <div className="list-row">{children(n)}</div> : null
+function More({
+  counters,
+  of,
+  shown,
+  children,
+}: {
+  counters: UseQueryResult<Reply<'counters'>>
+  of: 'unacknowledgedPages' | 'openIncidents' | 'alertsToTriage'
+  shown: number
+  children: (n: string) => ReactNode
+}) {
+  const all = counters.data?.[of]
+  if (all === undefined)
+    return counters.isError ? (
+      <Text size="sm" className="list-row">
+        How many more there are could not be loaded.
+      </Text>
+    ) : null
+  return all > shown ? <div className="list-row">{children(`${all - shown}${all >= maxCounted ? '+' : ''}`)}</div> : null
 }
 
 type Asked = Pick<UseQueryResult, 'data' | 'isError' | 'failureCount' | 'dataUpdatedAt'>
@@ -213,16 +245,16 @@ function leadOf(asked: readonly Asked[], counters: Reply<'counters'> | undefined
   return stale.length === 0 ? text : `As of ${clockTime(Math.min(...stale.map(({ dataUpdatedAt }) => dataUpdatedAt)))}: ${text}`
 }
 
-function UnacknowledgedPage({ page }: { page: OncallPage }) {
+function UnacknowledgedPage({ page, hasLeft }: { page: OncallPage; hasLeft: boolean }) {
   const last = page.notifications.at(-1)
   return (
-    <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
+    <Group className="list-row" data-left={hasLeft} justify="space-between" wrap="nowrap" align="flex-start">
       <div style={{ minWidth: 0 }}>
         <Group gap={8}>
           <SeverityBadge severity={page.severity} />
           <ExerciseBadge isExercise={page.isExercise} />
           {page.state === 'exhausted' ? <StateBadge state="exhausted" /> : null}
-          <Link to="/pages/$id" params={{ id: page.id }} className="row-link">
+          <Link to="/pages/$id" params={{ id: page.id }} className="row-link" data-row={page.id}>
             {page.title}
           </Link>
         </Group>
@@ -238,7 +270,13 @@ function UnacknowledgedPage({ page }: { page: OncallPage }) {
           ) : null}
         </Text>
       </div>
-      <AcknowledgeButton page={page} />
+      {hasLeft ? (
+        <Text size="sm" className="quiet" style={{ flexShrink: 0 }}>
+          {page.acknowledgedBy ? `Acknowledged by ${page.acknowledgedBy}` : 'No longer open'}
+        </Text>
+      ) : (
+        <AcknowledgeButton page={page} />
+      )}
     </Group>
   )
 }

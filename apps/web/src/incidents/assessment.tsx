@@ -1,10 +1,11 @@
-import { Anchor, Group, Modal, Select, SimpleGrid, Stack, Text, Textarea } from '@mantine/core'
+import { Anchor, Group, Select, SimpleGrid, Stack, Text, Textarea } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { type Incident, SeverityCriteria } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { IncidentSeverityBadge } from '../parts/badges.tsx'
 import { placeholderOf } from '../parts/choices.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
@@ -82,7 +83,7 @@ function AssessModal({ incident, onClose }: { incident: Incident; onClose: () =>
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Assess the severity">
+    <Dialog onClose={onClose} title="Assess the severity">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -100,7 +101,7 @@ function AssessModal({ incident, onClose }: { incident: Incident; onClose: () =>
           <FormActions submit="Assess" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -114,7 +115,7 @@ function ClassifyModal({ incident, onClose }: { incident: Incident; onClose: () 
   })
   const definition = definitions.data?.find(each => each.class === form.values.class)
   return (
-    <Modal opened onClose={onClose} title="Classify incident">
+    <Dialog onClose={onClose} title="Classify incident">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -134,6 +135,6 @@ function ClassifyModal({ incident, onClose }: { incident: Incident; onClose: () 
           <FormActions submit="Classify" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,8 +1,9 @@
-import { Anchor, Checkbox, Group, Modal, NumberInput, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Checkbox, Group, NumberInput, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Incident } from '@tocsin/api'
 import { useRecordForm } from '../forms.ts'
 import { Defanged } from '../parts/defanged.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { RequestErasure } from '../parts/erasure.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
@@ -135,7 +136,7 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
         ? 'Why data was not affected after all'
         : undefined
   return (
-    <Modal opened onClose={onClose} title="Details">
+    <Dialog onClose={onClose} title="Details">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -163,6 +164,6 @@ function FactsModal({ incident, onClose }: { incident: Incident; onClose: () => 
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

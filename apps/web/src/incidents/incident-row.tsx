@@ -7,7 +7,7 @@ import { Time } from '../parts/time.tsx'
 
 export function IncidentRow({ incident, isSelected = false }: { incident: IncidentSummary; isSelected?: boolean }) {
   return (
-    <Link to="/incidents/$id" params={{ id: incident.id }} className="list-row" data-selected={isSelected}>
+    <Link to="/incidents/$id" params={{ id: incident.id }} className="list-row" data-row={incident.id} data-selected={isSelected}>
       <Group justify="space-between" align="flex-start" gap="xs">
         <div style={{ minWidth: 0, flex: '1 1 260px' }}>
           <Text fw={550} lineClamp={2}>

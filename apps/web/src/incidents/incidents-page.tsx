@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Modal, Paper, SegmentedControl, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { Button, Checkbox, Group, Paper, SegmentedControl, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconPlus } from '@tabler/icons-react'
 import { useNavigate } from '@tanstack/react-router'
@@ -6,6 +6,7 @@ import type { IncidentSummary } from '@tocsin/api'
 import { useState } from 'react'
 import { useRouteForm } from '../forms.ts'
 import { ServiceMultiSelect } from '../parts/choices.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useListKeys } from '../parts/list-keys.ts'
 import { Empty, FormProblem, Loaded, Page } from '../parts/page.tsx'
@@ -84,7 +85,7 @@ function OpenModal({ onClose }: { onClose: () => void }) {
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Open suspected incident">
+    <Dialog onClose={onClose} title="Open suspected incident">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -128,7 +129,7 @@ function OpenModal({ onClose }: { onClose: () => void }) {
           <FormActions submit="Open incident" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -145,7 +146,7 @@ function EmergencyModal({ onClose }: { onClose: () => void }) {
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Emergency access">
+    <Dialog onClose={onClose} title="Emergency access">
       <form onSubmit={submit} noValidate>
         <Stack>
           <Text className="quiet">
@@ -157,6 +158,6 @@ function EmergencyModal({ onClose }: { onClose: () => void }) {
           <FormActions submit="Get access" isBusy={isBusy} isBlocked={number.trim() === ''} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,10 +1,11 @@
-import { Anchor, Badge, Button, Group, Modal, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Badge, Button, Group, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { factKinds, type Incident, type IncidentFact } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { Defanged } from '../parts/defanged.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
@@ -168,7 +169,7 @@ function FactModal({ incident, kinds, corrected, onClose }: { incident: Incident
     },
   )
   return (
-    <Modal opened onClose={onClose} title={corrected ? `Correct: ${labels[corrected.kind]}` : 'Add a key date'}>
+    <Dialog onClose={onClose} title={corrected ? `Correct: ${labels[corrected.kind]}` : 'Add a key date'}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -187,6 +188,6 @@ function FactModal({ incident, kinds, corrected, onClose }: { incident: Incident
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

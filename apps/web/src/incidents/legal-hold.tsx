@@ -1,7 +1,8 @@
-import { Anchor, Modal, Stack, Text, Textarea } from '@mantine/core'
+import { Anchor, Stack, Text, Textarea } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Incident } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { useMayLead } from '../session.ts'
@@ -32,7 +33,7 @@ function LegalHoldModal({ incident, onClose }: { incident: Incident; onClose: ()
     { around: () => ({ params: { id: incident.id } }), toBody: ({ reason }) => ({ version: incident.version, isHeld, reason }), onDone: onClose },
   )
   return (
-    <Modal opened onClose={onClose} title={isHeld ? 'Place a legal hold' : 'Lift the legal hold'}>
+    <Dialog onClose={onClose} title={isHeld ? 'Place a legal hold' : 'Lift the legal hold'}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -43,6 +44,6 @@ function LegalHoldModal({ incident, onClose }: { incident: Incident; onClose: ()
           <FormActions isBusy={isBusy} onCancel={onClose} submit={isHeld ? 'Place hold' : 'Lift hold'} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,7 +1,8 @@
-import { Anchor, Modal, MultiSelect, Stack, Text, Textarea } from '@mantine/core'
+import { Anchor, MultiSelect, Stack, Text, Textarea } from '@mantine/core'
 import type { Alert, Incident, IncidentSummary } from '@tocsin/api'
 import { useState } from 'react'
 import { useRecordForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { useChoices } from '../parts/pages.ts'
@@ -55,7 +56,7 @@ function DeclareModal({ incident, onClose }: { incident: Incident; onClose: () =
   })
   const known = new Set(incident.children.map(part => part.id))
   return (
-    <Modal opened onClose={onClose} title={`Make incident ${incident.number} a parent incident`} size="lg">
+    <Dialog onClose={onClose} title={`Make incident ${incident.number} a parent incident`} size="lg">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -79,6 +80,6 @@ function DeclareModal({ incident, onClose }: { incident: Incident; onClose: () =
           <FormActions submit="Make parent incident" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,10 +1,11 @@
-import { Alert, Button, Group, Modal, Select, SimpleGrid, Stack, Text, Textarea } from '@mantine/core'
+import { Alert, Button, Group, Select, SimpleGrid, Stack, Text, Textarea } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { SeverityCriteria as Criteria, type Incident, type Proposal, type SeverityCriteria } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRecordForm, useRouteForm } from '../forms.ts'
 import { placeholderOf } from '../parts/choices.tsx'
 import { Defanged } from '../parts/defanged.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
@@ -71,7 +72,7 @@ function OpenProposal({ incident, proposal }: { incident: Incident; proposal: Pr
 function RejectModal({ params, onClose }: { params: { id: string; proposalId: string }; onClose: () => void }) {
   const { form, submit, isBusy } = useRouteForm('rejectProposal', { reason: '' }, { around: () => ({ params }), done: 'Proposal rejected.', onDone: onClose })
   return (
-    <Modal opened onClose={onClose} title="Reject proposal">
+    <Dialog onClose={onClose} title="Reject proposal">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -79,7 +80,7 @@ function RejectModal({ params, onClose }: { params: { id: string; proposalId: st
           <FormActions submit="Reject" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -121,7 +122,7 @@ export function ProposeModal({ incident, kind, onClose }: { incident: Incident; 
     },
   )
   return (
-    <Modal opened onClose={onClose} title={proposalTitles[kind]}>
+    <Dialog onClose={onClose} title={proposalTitles[kind]}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <Text className="quiet">{leads[kind]}</Text>
@@ -155,6 +156,6 @@ export function ProposeModal({ incident, kind, onClose }: { incident: Incident; 
           <FormActions submit="Propose" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,7 +1,8 @@
-import { Checkbox, Modal, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { Checkbox, Select, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import type { Incident } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
@@ -30,7 +31,7 @@ export function ReopenModal({ incident, onClose }: { incident: Incident; onClose
   )
   const wasNotified = obligations.data?.items.some(({ state, customer }) => state === 'notified' && customer !== null) === true
   return (
-    <Modal opened onClose={onClose} title="Reopen incident">
+    <Dialog onClose={onClose} title="Reopen incident">
       <form onSubmit={submit} noValidate>
         <Stack>
           <Text className="quiet">
@@ -73,6 +74,6 @@ export function ReopenModal({ incident, onClose }: { incident: Incident; onClose
           <FormActions submit="Reopen" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

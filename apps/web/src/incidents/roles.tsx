@@ -1,4 +1,4 @@
-import { Alert, Box, Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core'
+import { Alert, Box, Button, Group, Stack, Text, Textarea } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { type Handover, type Incident, type IncidentRole, incidentRoles } from '@tocsin/api'
 import { useState } from 'react'
@@ -6,6 +6,7 @@ import { useApi, useCommand } from '../api.ts'
 import { useRecordForm, useRouteForm } from '../forms.ts'
 import { PersonSelect } from '../parts/choices.tsx'
 import { Markdown } from '../parts/defanged.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
@@ -123,7 +124,7 @@ function HandoverModal({ incident, role, personId, onClose }: { incident: Incide
     onDone: onClose,
   })
   return (
-    <Modal opened onClose={onClose} title={`Ask ${name} to be ${words[role].label.toLowerCase()}`}>
+    <Dialog onClose={onClose} title={`Ask ${name} to be ${words[role].label.toLowerCase()}`}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <Text className="quiet">
@@ -142,7 +143,7 @@ function HandoverModal({ incident, role, personId, onClose }: { incident: Incide
           <FormActions submit={`Ask ${name}`} isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -183,7 +184,7 @@ function OpenHandover({ incident, handover: { role, by, note, requestedAt } }: {
 function DeclineModal({ params, onClose }: { params: { id: string; role: IncidentRole }; onClose: () => void }) {
   const { form, submit, isBusy } = useRouteForm('declineRole', { reason: '' }, { around: () => ({ params }), done: 'Declined.', onDone: onClose })
   return (
-    <Modal opened onClose={onClose} title={`Decline to be ${words[params.role].label.toLowerCase()}`}>
+    <Dialog onClose={onClose} title={`Decline to be ${words[params.role].label.toLowerCase()}`}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -191,6 +192,6 @@ function DeclineModal({ params, onClose }: { params: { id: string; role: Inciden
           <FormActions submit="Decline" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

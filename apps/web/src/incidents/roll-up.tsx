@@ -1,10 +1,11 @@
-import { Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core'
+import { Button, Group, Stack, Text, Textarea } from '@mantine/core'
 import type { Incident, RollUp as RollUpOf } from '@tocsin/api'
 import { type ReactNode, useState } from 'react'
 import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
 import { Defanged } from '../parts/defanged.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem, Loaded } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
@@ -115,7 +116,7 @@ function UnlinkModal({ incident, child, onClose }: { incident: Incident; child: 
     onDone: onClose,
   })
   return (
-    <Modal opened onClose={onClose} title={`Unlink incident ${child.number}`}>
+    <Dialog onClose={onClose} title={`Unlink incident ${child.number}`}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -126,6 +127,6 @@ function UnlinkModal({ incident, child, onClose }: { incident: Incident; child: 
           <FormActions submit="Unlink" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,9 +1,10 @@
-import { Anchor, Button, CloseButton, Group, Modal, MultiSelect, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Button, CloseButton, Group, MultiSelect, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import type { Incident } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { placeholderOf } from '../parts/choices.tsx'
 import { Defanged } from '../parts/defanged.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { Empty, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
@@ -170,7 +171,7 @@ function FoundModal({
 }) {
   const [at, setAt] = useState(toLocalInput(new Date(foundAt)))
   return (
-    <Modal opened onClose={onClose} title={`When ${name} was found affected`}>
+    <Dialog onClose={onClose} title={`When ${name} was found affected`}>
       <Stack>
         <TextInput
           label="Found affected"
@@ -189,7 +190,7 @@ function FoundModal({
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -213,7 +214,7 @@ function AddModal({
   const [foundAt, setFoundAt] = useState('')
   const isReady = ids.length > 0 && basis.trim() !== ''
   return (
-    <Modal opened onClose={onClose} title={`Add an affected ${noun}`}>
+    <Dialog onClose={onClose} title={`Add an affected ${noun}`}>
       <Stack>
         <MultiSelect
           label={noun === 'service' ? 'Services' : 'Customers'}
@@ -255,6 +256,6 @@ function AddModal({
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   )
 }

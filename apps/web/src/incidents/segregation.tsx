@@ -1,7 +1,8 @@
-import { Alert, Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core'
+import { Alert, Button, Group, Stack, Text, Textarea } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Incident } from '@tocsin/api'
 import { useRecordForm, useRouteForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { useMay, useMe } from '../session.ts'
@@ -47,7 +48,7 @@ function VerifyModal({ incident, onClose }: { incident: Incident; onClose: () =>
     onDone: onClose,
   })
   return (
-    <Modal opened onClose={onClose} title="Verify recovery">
+    <Dialog onClose={onClose} title="Verify recovery">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -55,7 +56,7 @@ function VerifyModal({ incident, onClose }: { incident: Incident; onClose: () =>
           <FormActions submit="Verify recovery" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -82,7 +83,7 @@ function ExceptionToReview({ incident, exception }: { incident: Incident; except
 function ReviewModal({ params, onClose }: { params: { id: string; exceptionId: string }; onClose: () => void }) {
   const { form, submit, isBusy } = useRouteForm('reviewException', { reason: '' }, { around: () => ({ params }), done: 'Reviewed.', onDone: onClose })
   return (
-    <Modal opened onClose={onClose} title="Review">
+    <Dialog onClose={onClose} title="Review">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -90,6 +91,6 @@ function ReviewModal({ params, onClose }: { params: { id: string; exceptionId: s
           <FormActions submit="Mark reviewed" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

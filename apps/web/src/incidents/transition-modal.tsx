@@ -1,6 +1,7 @@
-import { Alert, Checkbox, Modal, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { Alert, Checkbox, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import type { Incident, RouteName } from '@tocsin/api'
 import { useRecordForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
@@ -82,7 +83,7 @@ export function TransitionModal({
     },
   )
   return (
-    <Modal opened onClose={onClose} title={title}>
+    <Dialog onClose={onClose} title={title}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <Text className="quiet">{lead}</Text>
@@ -131,7 +132,7 @@ export function TransitionModal({
           <FormActions submit={button} isBusy={isBusy} isBlocked={blockedBy.length > 0} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -144,7 +145,7 @@ export function MonitoringModal({ incident, onClose }: { incident: Incident; onC
     onDone: onClose,
   })
   return (
-    <Modal opened onClose={onClose} title={incident.monitorUntil ? 'Extend monitoring period' : 'Start monitoring period'}>
+    <Dialog onClose={onClose} title={incident.monitorUntil ? 'Extend monitoring period' : 'Start monitoring period'}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -153,6 +154,6 @@ export function MonitoringModal({ incident, onClose }: { incident: Incident; onC
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

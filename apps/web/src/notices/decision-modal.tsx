@@ -1,6 +1,7 @@
-import { Modal, Radio, Select, Stack, Textarea, TextInput } from '@mantine/core'
+import { Radio, Select, Stack, Textarea, TextInput } from '@mantine/core'
 import type { Obligation, reasonCategories } from '@tocsin/api'
 import { useRecordForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
@@ -30,7 +31,7 @@ export function DecisionModal({ obligation, onClose }: { obligation: Obligation;
     },
   )
   return (
-    <Modal opened onClose={onClose} title={obligation.customer === null ? 'Affected customers' : `Defer or waive: ${obligation.customer.name}`}>
+    <Dialog onClose={onClose} title={obligation.customer === null ? 'Affected customers' : `Defer or waive: ${obligation.customer.name}`}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -55,6 +56,6 @@ export function DecisionModal({ obligation, onClose }: { obligation: Obligation;
           <FormActions submit="Propose" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

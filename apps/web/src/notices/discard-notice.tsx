@@ -1,7 +1,8 @@
-import { Button, Modal, Stack, Text } from '@mantine/core'
+import { Button, Stack, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Notice } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 
@@ -25,7 +26,7 @@ function DiscardModal({ notice: { id, version }, customer, onClose }: { notice: 
     { around: () => ({ params: { id } }), toBody: () => ({ version }), done: 'Notice discarded.', onDone: onClose },
   )
   return (
-    <Modal opened onClose={onClose} title={`Discard the notice to ${customer}`}>
+    <Dialog onClose={onClose} title={`Discard the notice to ${customer}`}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -33,6 +34,6 @@ function DiscardModal({ notice: { id, version }, customer, onClose }: { notice: 
           <FormActions submit="Discard" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

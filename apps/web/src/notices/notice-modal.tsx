@@ -1,6 +1,7 @@
-import { Checkbox, Modal, Stack, Textarea, TextInput } from '@mantine/core'
+import { Checkbox, Stack, Textarea, TextInput } from '@mantine/core'
 import type { Notice, Obligation } from '@tocsin/api'
 import { useRecordForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 
@@ -32,8 +33,7 @@ export function NoticeModal({ obligation, notice, onClose }: { obligation: Oblig
   })
   const isOpen = !form.values.isInvestigationComplete
   return (
-    <Modal
-      opened
+    <Dialog
       onClose={onClose}
       title={`${(obligation.state === 'notified' || obligation.kind === 'update') && !notice ? 'Update' : 'Notice'} to ${obligation.customer?.name ?? ''}`}
       size="xl"
@@ -68,6 +68,6 @@ export function NoticeModal({ obligation, notice, onClose }: { obligation: Oblig
           <FormActions submit={notice ? 'Save' : 'Save draft'} isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

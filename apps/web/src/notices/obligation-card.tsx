@@ -1,10 +1,11 @@
-import { Alert, Box, Button, Group, Modal, Paper, Progress, Stack, Text } from '@mantine/core'
+import { Alert, Box, Button, Group, Paper, Progress, Stack, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Notice, Obligation } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { ExerciseBadge, StateBadge } from '../parts/badges.tsx'
 import { Defanged } from '../parts/defanged.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useKeeping } from '../parts/kept.ts'
 import { lastTimeOf, lengthOf, termText } from '../parts/notice-term.ts'
@@ -283,7 +284,7 @@ function WithdrawModal({ obligation, decision, onClose }: { obligation: Obligati
     { around: () => ({ params: { id: obligation.id } }), toBody: () => undefined, done: 'Withdrawn. The obligation is open again.', onDone: onClose },
   )
   return (
-    <Modal opened onClose={onClose} title={`Withdraw the ${decision.kind === 'defer' ? 'deferral' : 'waiver'}`}>
+    <Dialog onClose={onClose} title={`Withdraw the ${decision.kind === 'defer' ? 'deferral' : 'waiver'}`}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -295,7 +296,7 @@ function WithdrawModal({ obligation, decision, onClose }: { obligation: Obligati
           <FormActions submit="Withdraw" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 

@@ -1,6 +1,7 @@
-import { Modal, Stack, Textarea } from '@mantine/core'
+import { Stack, Textarea } from '@mantine/core'
 import type { Obligation } from '@tocsin/api'
 import { useRecordForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 
@@ -12,7 +13,7 @@ export function RejectDecisionModal({ obligation, kind, onClose }: { obligation:
     onDone: onClose,
   })
   return (
-    <Modal opened onClose={onClose} title={`Reject the ${kind === 'defer' ? 'deferral' : 'waiver'}`}>
+    <Dialog onClose={onClose} title={`Reject the ${kind === 'defer' ? 'deferral' : 'waiver'}`}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -20,6 +21,6 @@ export function RejectDecisionModal({ obligation, kind, onClose }: { obligation:
           <FormActions submit="Reject" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,10 +1,11 @@
-import { Button, Group, Menu, Modal, Stack, TextInput } from '@mantine/core'
+import { Button, Group, Menu, Stack, TextInput } from '@mantine/core'
 import { IconChevronDown } from '@tabler/icons-react'
 import { isUnacknowledged, type Page } from '@tocsin/api'
 import { useState } from 'react'
 import { useCommand } from '../api.ts'
 import { PersonMultiSelect, PersonSelect } from '../parts/choices.tsx'
 import { confirmed } from '../parts/confirm.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useMay, useMe } from '../session.ts'
 
@@ -77,7 +78,7 @@ function DeclineModal({ page, onClose }: { page: Page; onClose: () => void }) {
   const [reason, setReason] = useState('')
   const decline = useCommand('declinePage', { done: toId ? 'Page reassigned.' : 'Escalated to the next level.', onDone: onClose })
   return (
-    <Modal opened onClose={onClose} title="Decline page">
+    <Dialog onClose={onClose} title="Decline page">
       <form
         onSubmit={event => {
           event.preventDefault()
@@ -90,7 +91,7 @@ function DeclineModal({ page, onClose }: { page: Page; onClose: () => void }) {
           <FormActions submit="Decline" isBusy={decline.isPending} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -98,7 +99,7 @@ function RespondersModal({ page, onClose }: { page: Page; onClose: () => void })
   const [personIds, setPersonIds] = useState<string[]>([])
   const add = useCommand('addResponders', { done: 'Responders added.', onDone: onClose })
   return (
-    <Modal opened onClose={onClose} title="Add responders">
+    <Dialog onClose={onClose} title="Add responders">
       <form
         onSubmit={event => {
           event.preventDefault()
@@ -110,6 +111,6 @@ function RespondersModal({ page, onClose }: { page: Page; onClose: () => void })
           <FormActions submit="Page responders" isBusy={add.isPending} isBlocked={personIds.length === 0} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

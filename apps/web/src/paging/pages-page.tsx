@@ -1,8 +1,10 @@
 import { Group, Paper, SegmentedControl, Text } from '@mantine/core'
-import { Link } from '@tanstack/react-router'
+import { Link, useNavigate } from '@tanstack/react-router'
 import type { Page as OncallPage } from '@tocsin/api'
 import { useState } from 'react'
 import { ExerciseBadge, SeverityBadge, StateBadge } from '../parts/badges.tsx'
+import { useHeldRows } from '../parts/held-rows.ts'
+import { useListKeys } from '../parts/list-keys.ts'
 import { Empty, Loaded, LoadMore, Page } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
@@ -15,6 +17,12 @@ export function PagesPage() {
   const mine = usePages<OncallPage>('myPages', {}, { isEnabled: whose === 'mine' })
   const all = usePages<OncallPage>('pages', {}, { isEnabled: whose === 'all' })
   const shown = whose === 'mine' ? mine : all
+  const { rows, hold } = useHeldRows(shown.items)
+  const navigate = useNavigate()
+  useListKeys(
+    rows.map(({ row }) => row.id),
+    id => void navigate({ to: '/pages/$id', params: { id } }),
+  )
   return (
     <Page
       title="Pages"
@@ -36,7 +44,11 @@ export function PagesPage() {
             shown.items?.length === 0 ? (
               <Empty title={whose === 'mine' ? 'You have no pages' : 'No pages yet'}>Alerts at or above a service’s page severity page its team.</Empty>
             ) : (
-              shown.items?.map(page => <PageRow key={page.id} page={page} />)
+              <div {...hold}>
+                {rows.map(({ row, hasLeft }) => (
+                  <PageRow key={row.id} page={row} hasLeft={hasLeft} />
+                ))}
+              </div>
             )
           }
         </Loaded>
@@ -46,15 +58,15 @@ export function PagesPage() {
   )
 }
 
-function PageRow({ page }: { page: OncallPage }) {
+function PageRow({ page, hasLeft }: { page: OncallPage; hasLeft: boolean }) {
   return (
-    <Group className="list-row" justify="space-between" wrap="nowrap" align="flex-start">
+    <Group className="list-row" data-left={hasLeft} justify="space-between" wrap="nowrap" align="flex-start">
       <div style={{ minWidth: 0 }}>
         <Group gap={8}>
           <SeverityBadge severity={page.severity} />
           <StateBadge state={page.state} />
           <ExerciseBadge isExercise={page.isExercise} />
-          <Link to="/pages/$id" params={{ id: page.id }} className="row-link">
+          <Link to="/pages/$id" params={{ id: page.id }} className="row-link" data-row={page.id}>
             {page.title}
           </Link>
         </Group>
@@ -69,7 +81,7 @@ function PageRow({ page }: { page: OncallPage }) {
           ) : null}
         </Text>
       </div>
-      <AcknowledgeButton page={page} />
+      {hasLeft ? null : <AcknowledgeButton page={page} />}
     </Group>
   )
 }

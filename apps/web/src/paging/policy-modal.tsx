@@ -1,8 +1,9 @@
-import { Modal, NumberInput, Stack, Switch, TextInput } from '@mantine/core'
+import { NumberInput, Stack, Switch, TextInput } from '@mantine/core'
 import { type PageTarget, type Policy, type TeamOnCall, weekdays } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { usePersonChoices } from '../parts/choices.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { choice, draftOf, LevelsEditor, levelOf, type TargetChoice } from './levels-editor.tsx'
@@ -66,7 +67,7 @@ export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; polic
     },
   )
   return (
-    <Modal opened onClose={onClose} title={policy ? policy.name : 'New policy'} size="xl">
+    <Dialog onClose={onClose} title={policy ? policy.name : 'New policy'} size="xl">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -93,6 +94,6 @@ export function PolicyModal({ team, policy, onClose }: { team: TeamOnCall; polic
           />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

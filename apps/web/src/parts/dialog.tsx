@@ -1,5 +1,5 @@
 import { Box, Modal, type ModalRootProps } from '@mantine/core'
-import { type KeyboardEvent, type ReactNode, useLayoutEffect, useRef } from 'react'
+import { type ReactNode, useLayoutEffect, useRef } from 'react'
 
 /** What a person types or chooses in; the first of a dialog has the focus when it opens. */
 const fields = 'input:not([type="hidden"]):not(:disabled), textarea:not(:disabled), select:not(:disabled)'
@@ -16,7 +16,7 @@ export function Dialog({
   children,
   isOpen = true,
   isDescribed = false,
-  size,
+  size = 'lg',
   zIndex,
   ...others
 }: {
@@ -29,16 +29,10 @@ export function Dialog({
   zIndex?: ModalRootProps['zIndex']
   closeOnClickOutside?: boolean
 }) {
-  function press(event: KeyboardEvent<HTMLElement>): void {
-    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return
-    event.preventDefault()
-    const form = event.currentTarget.querySelector('form')
-    if (form?.querySelector('[type="submit"]:disabled') === null) form.requestSubmit()
-  }
   return (
     <Modal.Root opened={isOpen} onClose={onClose} size={size} zIndex={zIndex} returnFocus={false} centered {...others}>
       <Modal.Overlay backgroundOpacity={0.45} blur={2} />
-      <Modal.Content onKeyDown={press}>
+      <Modal.Content>
         <Modal.Header>
           <Modal.Title>{title}</Modal.Title>
           <Modal.CloseButton aria-label="Close" />
@@ -49,8 +43,22 @@ export function Dialog({
   )
 }
 
+/** Ctrl+Enter, or Command+Enter, sends the form from anywhere in it. */
+function send(event: KeyboardEvent): void {
+  if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || !(event.target instanceof Element)) return
+  const form = event.target.closest('form')
+  if (form === null || form.querySelector('[type="submit"]:is(:disabled, [aria-disabled="true"])')) return
+  event.preventDefault()
+  form.requestSubmit()
+}
+
 function Content({ isDescribed, children }: { isDescribed: boolean; children: ReactNode }) {
   const here = useRef<HTMLDivElement>(null)
+  useLayoutEffect(() => {
+    const inside = here.current
+    inside?.addEventListener('keydown', send)
+    return () => inside?.removeEventListener('keydown', send)
+  }, [])
   // Without this the button that closes has the focus. What opens it is on its way there, and looks for the mark.
   useLayoutEffect(() => {
     const inside = here.current

@@ -1,8 +1,9 @@
-import { Anchor, Modal, Stack, Text, Textarea } from '@mantine/core'
+import { Anchor, Stack, Text, Textarea } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Erasure } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
 import { useMay } from '../session.ts'
+import { Dialog } from './dialog.tsx'
 import { FormActions } from './form-actions.tsx'
 import { FormProblem } from './page.tsx'
 import { Time } from './time.tsx'
@@ -39,7 +40,7 @@ function RequestModal({ target, onClose }: { target: Target; onClose: () => void
     { toBody: values => ({ ...target, ...values }), done: 'Requested. Another administrator approves it under Settings.', onDone: onClose },
   )
   return (
-    <Modal opened onClose={onClose} title={target.kind === 'note' ? 'Erase this note' : 'Erase what is written of affected persons'}>
+    <Dialog onClose={onClose} title={target.kind === 'note' ? 'Erase this note' : 'Erase what is written of affected persons'}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -51,6 +52,6 @@ function RequestModal({ target, onClose }: { target: Target; onClose: () => void
           <FormActions isBusy={isBusy} onCancel={onClose} submit="Request erasure" />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

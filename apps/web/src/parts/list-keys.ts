@@ -1,19 +1,29 @@
 import { useEffect, useRef, useState } from 'react'
+import { isShortcut } from './shortcuts.ts'
 
-/** `j` and `k` move through a list, Enter opens: returns which row is selected. */
+/** The row of a list by its id: its element has `data-row`, and takes the focus. */
+const rowOf = (id: string) => document.querySelector<HTMLElement>(`[data-row="${CSS.escape(id)}"]`)
+
+/** `j` and `k` move the focus through the rows of a list, from where it is or was, and Enter opens: returns which row is selected. */
 export function useListKeys(ids: readonly string[], onOpen: (id: string) => void): string | undefined {
   const [selected, setSelected] = useState<string>()
   const latest = useRef({ ids, selected, onOpen })
   latest.current = { ids, selected, onOpen }
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      const target = event.target as HTMLElement
-      if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT|BUTTON|A)$/.test(target.tagName)) return
-      const { ids: rows, selected: current, onOpen: open } = latest.current
+      if (!isShortcut(event)) return
+      const { ids: rows, selected: last, onOpen: open } = latest.current
+      const focused = document.activeElement?.closest<HTMLElement>('[data-row]')?.dataset.row
+      const current = focused ?? last
       const at = current === undefined ? -1 : rows.indexOf(current)
-      if (event.key === 'j') setSelected(rows[Math.min(rows.length - 1, at + 1)])
-      if (event.key === 'k') setSelected(rows[Math.max(0, at - 1)])
-      if (event.key === 'Enter' && current !== undefined && rows.includes(current)) open(current)
+      const step = { j: 1, k: -1 }[event.key]
+      const next = step === undefined ? undefined : rows[Math.min(rows.length - 1, Math.max(0, at + step))]
+      if (next !== undefined) {
+        setSelected(next)
+        rowOf(next)?.focus()
+      }
+      // A row that has the focus is a link, and opens by itself.
+      if (event.key === 'Enter' && document.activeElement === document.body && current !== undefined && rows.includes(current)) open(current)
     }
     window.addEventListener('keydown', press)
     return () => window.removeEventListener('keydown', press)

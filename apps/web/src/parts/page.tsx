@@ -13,6 +13,7 @@ export function Page({
   name,
   lead,
   actions,
+  isWide = false,
   children,
 }: {
   title: ReactNode
@@ -20,6 +21,8 @@ export function Page({
   name?: string
   lead?: ReactNode
   actions?: ReactNode
+  /** It takes all the width there is, as a table with many columns does. */
+  isWide?: boolean
   children: ReactNode
 }) {
   const tab = name ?? (typeof title === 'string' ? title : undefined)
@@ -27,7 +30,7 @@ export function Page({
     if (tab !== undefined) titleOf.page(tab)
   }, [tab])
   return (
-    <Stack gap="lg" className="page">
+    <Stack gap={isWide ? 'sm' : 'lg'} className={isWide ? 'page page-wide' : 'page'}>
       <Group justify="space-between" align="flex-start" gap="sm">
         <Box maw={720}>
           <Title order={1}>{title}</Title>

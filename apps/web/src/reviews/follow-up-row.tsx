@@ -1,9 +1,10 @@
-import { Button, Group, Modal, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core'
+import { Button, Group, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { FollowUp } from '@tocsin/api'
 import { useState } from 'react'
 import { useRecordForm } from '../forms.ts'
 import { StateBadge } from '../parts/badges.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { useKeeping } from '../parts/kept.ts'
 import { FormProblem } from '../parts/page.tsx'
@@ -50,7 +51,7 @@ function LookModal({ followUp, onClose }: { followUp: FollowUp; onClose: () => v
     onDone: onClose,
   })
   return (
-    <Modal opened onClose={onClose} title={followUp.title}>
+    <Dialog onClose={onClose} title={followUp.title}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -71,6 +72,6 @@ function LookModal({ followUp, onClose }: { followUp: FollowUp; onClose: () => v
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

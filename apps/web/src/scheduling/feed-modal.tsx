@@ -1,8 +1,9 @@
-import { Button, Group, Modal, Select, Stack, Text } from '@mantine/core'
+import { Button, Group, Select, Stack, Text } from '@mantine/core'
 import type { Schedule } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { confirmed } from '../parts/confirm.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { Secret } from '../parts/secret.tsx'
 import { Time } from '../parts/time.tsx'
 
@@ -23,7 +24,7 @@ export function FeedModal({ schedules, onClose }: { schedules: readonly Schedule
       )
   }
   return (
-    <Modal opened onClose={onClose} title="Calendar feed">
+    <Dialog onClose={onClose} title="Calendar feed">
       <Stack>
         <Text className="quiet">Subscribe from any calendar app (iCalendar) by secret URL. A new URL for the same calendar replaces the old one.</Text>
         <Select
@@ -66,6 +67,6 @@ export function FeedModal({ schedules, onClose }: { schedules: readonly Schedule
           </Group>
         )}
       </Stack>
-    </Modal>
+    </Dialog>
   )
 }

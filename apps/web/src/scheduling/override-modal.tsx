@@ -1,9 +1,10 @@
-import { Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Group, Select, Stack, Text, TextInput } from '@mantine/core'
 import type { TeamCalendar } from '@tocsin/api'
 import { useState } from 'react'
 import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { PersonMultiSelect } from '../parts/choices.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { fromLocalInput, toLocalInput } from '../parts/local-time.ts'
 import { FormProblem } from '../parts/page.tsx'
@@ -51,7 +52,7 @@ export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCal
   )
   const schedule = calendar.schedules.find(one => one.schedule.id === scheduleId)
   return (
-    <Modal opened onClose={onClose} title={instead ? 'Edit override' : 'Override'} size="lg">
+    <Dialog onClose={onClose} title={instead ? 'Edit override' : 'Override'} size="lg">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -101,6 +102,6 @@ export function OverrideModal({ calendar, picked, onClose }: { calendar: TeamCal
           />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

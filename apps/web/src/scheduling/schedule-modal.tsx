@@ -1,9 +1,10 @@
-import { ActionIcon, Button, Checkbox, Group, Modal, MultiSelect, NumberInput, Select, Stack, TextInput } from '@mantine/core'
+import { ActionIcon, Button, Checkbox, Group, MultiSelect, NumberInput, Select, Stack, TextInput } from '@mantine/core'
 import { IconTrash } from '@tabler/icons-react'
 import type { Schedule } from '@tocsin/api'
 import { useCommand } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { usePersonChoices } from '../parts/choices.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { RemoveButton } from '../parts/remove-button.tsx'
@@ -62,7 +63,7 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
     true,
   )
   return (
-    <Modal opened onClose={onClose} title={schedule ? schedule.name : 'New schedule'} size="xl">
+    <Dialog onClose={onClose} title={schedule ? schedule.name : 'New schedule'} size="xl">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -163,7 +164,7 @@ export function ScheduleModal({ teamId, schedule, onClose }: { teamId: string; s
           />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 

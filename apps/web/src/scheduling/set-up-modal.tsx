@@ -1,8 +1,9 @@
-import { Group, Modal, NumberInput, Select, Stack, TextInput } from '@mantine/core'
+import { Group, NumberInput, Select, Stack, TextInput } from '@mantine/core'
 import { type SetUpTarget, type TeamOnCall, tierNames } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
 import { choice, draftOf, LevelsEditor, levelOf } from '../paging/levels-editor.tsx'
 import { PersonMultiSelect } from '../parts/choices.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { dayFromNow } from '../parts/time.tsx'
@@ -41,7 +42,7 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
     },
   )
   return (
-    <Modal opened onClose={onClose} title={`Set up on call for ${team.team.name}`} size="lg">
+    <Dialog onClose={onClose} title={`Set up on call for ${team.team.name}`} size="lg">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -82,6 +83,6 @@ export function SetUpModal({ team, onClose }: { team: TeamOnCall; onClose: () =>
           <FormActions submit="Set up on call" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,9 +1,10 @@
-import { Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core'
+import { Button, Group, MultiSelect, NumberInput, Select, Stack, TagsInput, Text, TextInput } from '@mantine/core'
 import { type PageTarget, severities, type TeamOnCall, teamOnCallDefaults, tierNames } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { useTargets } from '../paging/policy-modal.tsx'
 import { placeholderOf, ServiceMultiSelect } from '../parts/choices.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 import { RemoveButton } from '../parts/remove-button.tsx'
@@ -56,7 +57,7 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
   const schedules = (all.data ?? []).flatMap(one => one.schedules).map(one => ({ value: one.id, label: one.name }))
   const policyChoices = (policies.data ?? []).map(one => ({ value: one.id, label: one.name }))
   return (
-    <Modal opened onClose={onClose} title={`On-call settings of ${team.team.name}`} size="xl">
+    <Dialog onClose={onClose} title={`On-call settings of ${team.team.name}`} size="xl">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} newer={newer} />
@@ -190,6 +191,6 @@ export function SettingsModal({ team, onClose }: { team: TeamOnCall; onClose: ()
           <FormActions submit="Save" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

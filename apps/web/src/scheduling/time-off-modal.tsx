@@ -1,6 +1,7 @@
-import { Group, Modal, Stack, Text, TextInput } from '@mantine/core'
+import { Group, Stack, Text, TextInput } from '@mantine/core'
 import { useRouteForm } from '../forms.ts'
 import { PersonSelect } from '../parts/choices.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { fromLocalInput } from '../parts/local-time.ts'
 import { FormProblem } from '../parts/page.tsx'
@@ -19,7 +20,7 @@ export function TimeOffModal({ onClose }: { onClose: () => void }) {
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Time off">
+    <Dialog onClose={onClose} title="Time off">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -33,6 +34,6 @@ export function TimeOffModal({ onClose }: { onClose: () => void }) {
           <FormActions submit="Add time off" isBusy={isBusy} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,10 +1,11 @@
-import { Anchor, Button, Checkbox, Group, Modal, MultiSelect, NumberInput, Select, Stack, Table, TagsInput, Text, TextInput } from '@mantine/core'
+import { Anchor, Button, Checkbox, Group, MultiSelect, NumberInput, Select, Stack, Table, TagsInput, Text, TextInput } from '@mantine/core'
 import { type ApiKey, roles, scopes } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { serverNow } from '../parts/clock.ts'
 import { confirmed } from '../parts/confirm.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
@@ -107,7 +108,7 @@ function KeyModal({ onClose }: { onClose: () => void }) {
     { onDone: (reply: { secret: string }) => setSecret(reply.secret) },
   )
   return (
-    <Modal opened onClose={onClose} title="Create service account">
+    <Dialog onClose={onClose} title="Create service account">
       {secret ? (
         <Stack>
           <Text>The key is shown only once.</Text>
@@ -134,6 +135,6 @@ function KeyModal({ onClose }: { onClose: () => void }) {
           </Stack>
         </form>
       )}
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,6 +1,7 @@
-import { Modal, Stack, Text, Textarea } from '@mantine/core'
+import { Stack, Text, Textarea } from '@mantine/core'
 import type { JournalDeadLetter } from '@tocsin/api'
 import { useRouteForm } from '../forms.ts'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { FormProblem } from '../parts/page.tsx'
 
@@ -12,7 +13,7 @@ export function DiscardModal({ deadLetter, onClose }: { deadLetter: JournalDeadL
     { around: () => ({ params: { id: deadLetter.id } }), done: 'Dead letter discarded.', onDone: onClose },
   )
   return (
-    <Modal opened onClose={onClose} title="Discard this dead letter">
+    <Dialog onClose={onClose} title="Discard this dead letter">
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -23,6 +24,6 @@ export function DiscardModal({ deadLetter, onClose }: { deadLetter: JournalDeadL
           <FormActions isBusy={isBusy} onCancel={onClose} submit="Discard" />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

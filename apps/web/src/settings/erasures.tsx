@@ -1,9 +1,10 @@
-import { Button, Group, Modal, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Button, Group, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
 import type { ErasureRequest } from '@tocsin/api'
 import { useState } from 'react'
 import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { confirmed } from '../parts/confirm.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, LoadMore, Section } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
@@ -136,7 +137,7 @@ function WithdrawModal({ request, onClose }: { request: ErasureRequest; onClose:
     { around: () => ({ params: { id: request.id } }), done: 'Request withdrawn.', onDone: onClose },
   )
   return (
-    <Modal opened onClose={onClose} title={request.isMine ? 'Withdraw the request' : 'Decline the request'}>
+    <Dialog onClose={onClose} title={request.isMine ? 'Withdraw the request' : 'Decline the request'}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <FormProblem errors={form.errors} />
@@ -144,6 +145,6 @@ function WithdrawModal({ request, onClose }: { request: ErasureRequest; onClose:
           <FormActions isBusy={isBusy} onCancel={onClose} submit={request.isMine ? 'Withdraw' : 'Decline'} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,4 +1,4 @@
-import { Anchor, Button, Code, Group, Modal, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Anchor, Button, Code, Group, Select, Stack, Table, Text, Textarea, TextInput } from '@mantine/core'
 import { type Integration, type Severity, severities as severitiesKnown } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
@@ -6,6 +6,7 @@ import { useRouteForm } from '../forms.ts'
 import { DemoBadge } from '../parts/badges.tsx'
 import { ServiceSelect } from '../parts/choices.tsx'
 import { confirmed } from '../parts/confirm.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { FormActions } from '../parts/form-actions.tsx'
 import { Empty, FormProblem, Loaded, Section } from '../parts/page.tsx'
 import { Secret } from '../parts/secret.tsx'
@@ -148,7 +149,7 @@ function SeveritiesModal({ source, onClose }: { source: Integration; onClose: ()
     if (severities) save.mutate({ params: { id: source.id }, body: { severities } })
   }
   return (
-    <Modal opened onClose={onClose} title={`Severities of ${source.name}`}>
+    <Dialog onClose={onClose} title={`Severities of ${source.name}`}>
       <form
         noValidate
         onSubmit={event => {
@@ -161,7 +162,7 @@ function SeveritiesModal({ source, onClose }: { source: Integration; onClose: ()
           <FormActions submit="Save" isBusy={save.isPending} onCancel={onClose} />
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -177,7 +178,7 @@ function IntegrationModal({ onClose }: { onClose: () => void }) {
     },
   )
   return (
-    <Modal opened onClose={onClose} title="Add integration">
+    <Dialog onClose={onClose} title="Add integration">
       {made ? (
         <Stack>
           <Text>This URL is secret and shown only once.</Text>
@@ -220,6 +221,6 @@ function IntegrationModal({ onClose }: { onClose: () => void }) {
           </Stack>
         </form>
       )}
-    </Modal>
+    </Dialog>
   )
 }

@@ -1,4 +1,6 @@
-import { Group, Kbd, Modal, Stack, Table, Text } from '@mantine/core'
+import { Group, Kbd, Stack, Table, Text } from '@mantine/core'
+import { Dialog } from '../parts/dialog.tsx'
+import { useShortcutsOn } from '../parts/shortcuts.ts'
 
 const keys: [string[], string][] = [
   [['Ctrl', 'K'], 'Go to a page or incident'],
@@ -10,12 +12,15 @@ const keys: [string[], string][] = [
   [['j'], 'Next item'],
   [['k'], 'Previous item'],
   [['Enter'], 'Open item'],
+  [['u'], 'Undo the latest act, while that is offered'],
+  [['Ctrl', 'Enter'], 'Submit the form of a dialog'],
   [['?'], 'Keyboard shortcuts'],
 ]
 
 export function HelpModal({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
+  const areOn = useShortcutsOn()
   return (
-    <Modal opened={isOpen} onClose={onClose} title="Keyboard shortcuts" size="md">
+    <Dialog isOpen={isOpen} onClose={onClose} title="Keyboard shortcuts" size="md">
       <Stack>
         <Table withRowBorders highlightOnHover={false}>
           <Table.Tbody>
@@ -34,9 +39,10 @@ export function HelpModal({ isOpen, onClose }: { isOpen: boolean; onClose: () =>
           </Table.Tbody>
         </Table>
         <Text size="sm" className="quiet">
-          Times are in your time zone; hover to see UTC. Pages update live.
+          {areOn ? 'Single letters can be switched off under Account.' : 'Single letters are switched off. Switch them on under Account.'} Times are in your
+          time zone; hover to see UTC.
         </Text>
       </Stack>
-    </Modal>
+    </Dialog>
   )
 }

@@ -48,6 +48,7 @@ import { useApi, useCommand } from '../api.ts'
 import { useLive } from '../live.ts'
 import { capped } from '../parts/capped.ts'
 import { ProblemNote } from '../parts/page.tsx'
+import { isModified, isShortcut } from '../parts/shortcuts.ts'
 import { clockTime } from '../parts/time.tsx'
 import { titleOf } from '../parts/title.ts'
 import { useUndoKey } from '../parts/undo.tsx'
@@ -56,6 +57,7 @@ import { Banners } from './banners.tsx'
 import { useFocusReturn } from './focus-return.ts'
 import { HelpModal } from './help.tsx'
 import { LiveChip } from './live-chip.tsx'
+import { usePathFocus, useSpokenPages } from './spoken.ts'
 
 const places = [
   { to: '/', label: 'Home', icon: IconActivity, group: 'Respond' },
@@ -88,6 +90,8 @@ export function Shell() {
   useLive(isInside && !hasEnded)
   useShortcuts(help.toggle)
   useFocusReturn()
+  usePathFocus()
+  useSpokenPages()
   useUndoKey()
   // Reaching a page closes the menu that led there.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the path is what it follows.
@@ -102,10 +106,13 @@ export function Shell() {
       padding={{ base: 'md', sm: 'xl' }}
       layout="alt"
     >
+      <a href="#content" className="skip-link">
+        Skip to content
+      </a>
       <AppShell.Header px="md" style={{ borderColor: 'var(--line)' }}>
         <Group h="100%" justify="space-between" wrap="nowrap">
           <Group gap="sm" wrap="nowrap">
-            <Burger opened={isMenuOpen} onClick={menu.toggle} hiddenFrom="sm" size="sm" aria-label="Menu" />
+            <Burger opened={isMenuOpen} onClick={menu.toggle} hiddenFrom="sm" size="sm" aria-label="Menu" aria-expanded={isMenuOpen} aria-controls="menu" />
             <Text fw={600} size="sm" truncate>
               {status.data?.organization}
             </Text>
@@ -135,7 +142,7 @@ export function Shell() {
           </Group>
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar style={{ background: 'var(--page)', borderColor: 'var(--line)' }}>
+      <AppShell.Navbar id="menu" className="menu" data-open={isMenuOpen} style={{ background: 'var(--page)', borderColor: 'var(--line)' }}>
         <Group h={52} px="md" gap={10} style={{ borderBottom: '1px solid var(--line)' }} wrap="nowrap" justify="space-between">
           <Group gap={10} wrap="nowrap">
             <img src="/bell.svg" alt="" width={26} height={26} />
@@ -149,7 +156,7 @@ export function Shell() {
           <Places />
         </ScrollArea>
       </AppShell.Navbar>
-      <AppShell.Main>
+      <AppShell.Main id="content" tabIndex={-1}>
         <Box
           mx={{ base: 'calc(var(--mantine-spacing-md) * -1)', sm: 'calc(var(--mantine-spacing-xl) * -1)' }}
           mt={{ base: 'calc(var(--mantine-spacing-md) * -1)', sm: 'calc(var(--mantine-spacing-xl) * -1)' }}
@@ -288,7 +295,7 @@ function GoTo() {
   const shown = usePlaces()
   return (
     <Spotlight
-      shortcut={['mod + K', '/']}
+      shortcut={null}
       nothingFound="No results"
       searchProps={{ placeholder: 'Search pages and incidents…', 'aria-label': 'Go to' }}
       scrollable
@@ -315,9 +322,16 @@ function useShortcuts(onHelp: () => void): void {
   useEffect(() => {
     let isGoing = false
     const press = (event: KeyboardEvent) => {
-      const target = event.target as HTMLElement
-      if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) || target.isContentEditable) return
+      if (isModified(event, 'k')) {
+        event.preventDefault()
+        spotlight.open()
+      }
+      if (!isShortcut(event)) return
       if (event.key === '?') onHelp()
+      if (event.key === '/') {
+        event.preventDefault()
+        spotlight.open()
+      }
       const to = { n: '/', a: '/alerts', i: '/incidents', o: '/on-call', c: '/notices' }[event.key]
       if (isGoing && to) void navigate({ to: to as '/' })
       isGoing = event.key === 'g'
