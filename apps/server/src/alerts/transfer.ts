@@ -7,6 +7,7 @@ import type { Tx } from '../kernel/database.ts'
 import { withdrawAnswers } from '../kernel/idempotency.ts'
 import { changedMeanwhile, conflict } from '../kernel/problems.ts'
 import { acknowledgePagesOf, movePagesInto, movePagesOut } from '../paging/index.ts'
+import { leaveStorms } from './storms.ts'
 import { alerts } from './tables.ts'
 import { ruleOf, undecided } from './triage.ts'
 import { among, assertNo, decidedAlready, idsOf, lockAlert, lockAlerts, type Obstacle, type TriagedAlert } from './triaged.ts'
@@ -62,11 +63,12 @@ export async function escalateAlerts(
     assertSameKind(alert, incident)
   }
   const own = idsOf(escalated)
+  await leaveStorms(tx, own)
   await tx.db
     .update(alerts)
     .set({
       ...{ status: 'escalated', dispositionOutcome: 'escalated', dispositionResponsibility: responsibility, dispositionReason: reason },
-      ...{ dispositionById: caller.personId, dispositionAt: tx.now, incidentId: incident.id, incidentNumber: incident.number },
+      ...{ dispositionById: caller.personId, dispositionAt: tx.now, incidentId: incident.id, incidentNumber: incident.number, stormPageId: null },
     })
     .where(among(own))
   // Before the pages are acknowledged: what is recorded of that belongs to the incident.
