@@ -141,7 +141,7 @@ export const performedActs = table(
     act: choice('act', alertActs).notNull(),
     personId: uuid('person_id')
       .notNull()
-      .references(() => people.id),
+      .references(() => people.id, { onDelete: 'cascade' }),
     at: instant('at').notNull(),
     changes: json('changes', z.array(Change)).notNull(),
     undoneAt: instant('undone_at'),

@@ -7,6 +7,7 @@ import type { Tx } from '../kernel/database.ts'
 import { withdrawAnswers } from '../kernel/idempotency.ts'
 import { changedMeanwhile, conflict } from '../kernel/problems.ts'
 import { acknowledgePagesOf, movePagesInto, movePagesOut } from '../paging/index.ts'
+import { withoutDeparted } from './assignment.ts'
 import { leaveStorms } from './storms.ts'
 import { alerts } from './tables.ts'
 import { ruleOf, undecided } from './triage.ts'
@@ -119,6 +120,7 @@ export async function transferAlerts(tx: Tx, caller: Caller, rows: readonly Tria
       })),
     ),
   )
+  if (to === null) await withoutDeparted(tx, caller.actor, idsOf(rows))
 }
 
 /** The incident is over: alerts with the same keys are new ones from now on. */

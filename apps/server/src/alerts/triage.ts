@@ -5,7 +5,7 @@ import { type Actor, recordAll } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { invalid } from '../kernel/problems.ts'
 import { acknowledgePagesOf, resolvePagesOf } from '../paging/index.ts'
-import { takeOn, unassigned } from './assignment.ts'
+import { takeOn, unassigned, withoutDeparted } from './assignment.ts'
 import { leaveStorms } from './storms.ts'
 import { alerts } from './tables.ts'
 import { among, assertNo, decidedAlready, idsOf, lockAlert, type Obstacle, type TriagedAlert, triaged } from './triaged.ts'
@@ -173,6 +173,7 @@ export async function reopenAlerts(tx: Tx, { actor }: Caller, rows: readonly Tri
     .where(among(idsOf(rows)))
   await openKeys(tx, idsOf(rows))
   await recordReopened(tx, actor, rows, reason)
+  await withoutDeparted(tx, actor, idsOf(rows))
 }
 
 export async function recordReopened(tx: Tx, actor: Actor, rows: readonly TriagedAlert[], reason: string): Promise<void> {

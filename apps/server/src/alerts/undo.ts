@@ -5,7 +5,7 @@ import { type Actor, recordAll } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { unacknowledgePagesOf } from '../paging/index.ts'
 import type { Undoing } from './acts.ts'
-import { recordAssigned, recordUnassigned } from './assignment.ts'
+import { recordAssigned, recordUnassigned, withoutDeparted } from './assignment.ts'
 import { followCorrection } from './correction.ts'
 import { pageAgain } from './receive.ts'
 import { unspokenFor } from './storms.ts'
@@ -25,6 +25,7 @@ export async function undo(tx: Tx, context: AppContext, caller: Caller, undoing:
   if (rows.length > 0) {
     await restore(tx, rows, before)
     await follow(tx, context, caller, undoing)
+    await withoutDeparted(tx, caller.actor, idsOf(rows))
   }
   return { done: rows.length, skipped: [...skipped], undo: null, incident: null }
 }
