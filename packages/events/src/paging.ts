@@ -81,6 +81,16 @@ export const pagingEvents = [
     reason: ({ data }) => data.why ?? undefined,
   }),
   event({
+    type: 'page.storm-grew',
+    version: 1,
+    subject: 'page',
+    within: 'either',
+    /** `alerts`: those that it speaks for in addition; `total`: all of them. */
+    data: z.strictObject({ alerts: Count, total: Count }),
+    sentence: ({ data: { alerts, total } }) =>
+      alerts === total ? `The page speaks for ${total} alerts` : `The page speaks for ${alerts} more alerts: ${total} in total`,
+  }),
+  event({
     type: 'page.waited',
     version: 1,
     subject: 'page',

@@ -2,6 +2,7 @@ import { type AlertAct, type AlertActInput, type AlertActResult, includesRole, u
 import { eq, lt, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, assertResponders, type Caller, people } from '../access/index.ts'
+import { services } from '../directory/index.ts'
 import { addDays, addMinutes, type Instant } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -59,7 +60,7 @@ async function act(tx: Tx, context: AppContext, caller: Caller, input: AlertActI
     }
     case 'assign': {
       const to = await findAssignee(tx, input.assigneeId)
-      const { able, skipped } = sorted(rows, unfitToAssign(to.id))
+      const { able, skipped } = sorted(rows, unfitToAssign(to))
       if (able.length > 0) await assigned(tx, actor, able, to)
       await tellAssignee(tx, context, actor, able, to.id)
       return { done: able, skipped }
@@ -80,9 +81,9 @@ async function act(tx: Tx, context: AppContext, caller: Caller, input: AlertActI
   }
 }
 
-async function findAssignee(reader: Reader, id = ''): Promise<{ id: string; name: string }> {
+async function findAssignee(reader: Reader, id = ''): Promise<{ id: string; name: string; isDemo: boolean }> {
   await assertResponders(reader, [id], 'assigneeId')
-  const [person] = await reader.db.select({ id: people.id, name: people.name }).from(people).where(eq(people.id, id))
+  const [person] = await reader.db.select({ id: people.id, name: people.name, isDemo: people.isDemo }).from(people).where(eq(people.id, id))
   if (!person) throw invalid('assigneeId', 'must be somebody with an active account')
   return person
 }
@@ -173,8 +174,16 @@ export async function beginUndo(tx: Tx, context: AppContext, caller: Caller, kep
     .where(sql`${among([...changes.keys()])} and ${context.visibility.condition(caller, alerts.incidentId)}`)
     .orderBy(alerts.id)
     .for('update')
+  const serviceIds = [...new Set(kept.changes.flatMap(({ before }) => before.serviceId ?? []))]
+  const known = await tx.db
+    .select({ id: services.id })
+    .from(services)
+    .where(sql`${services.id} = any(${sql.param(serviceIds)}::uuid[])`)
+  const gone = new Set(serviceIds.filter(serviceId => !known.some(service => service.id === serviceId)))
   const { able, skipped } = sorted(found, alert => {
-    const [state, after] = [stateOf(alert), changes.get(alert.id)?.after ?? {}]
+    const [state, change] = [stateOf(alert), changes.get(alert.id)]
+    const after = change?.after ?? {}
+    if (gone.has(change?.before.serviceId ?? '')) return 'changed'
     return fields.every(field => !Object.hasOwn(after, field) || after[field] === state[field]) ? undefined : 'changed'
   })
   // What the caller may not see any more has changed as well, and nothing else is said of it.

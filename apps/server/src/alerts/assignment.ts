@@ -22,11 +22,13 @@ async function namesOf(reader: Reader, ids: readonly (string | null)[]): Promise
   return new Map(rows.map(({ id, name }) => [id, name]))
 }
 
-/** Why an alert cannot be assigned to somebody. */
+/** Why an alert cannot be assigned to somebody: people of the demo go with it, and a real alert would be left to nobody. */
 export const unfitToAssign =
-  (personId: string) =>
-  (alert: TriagedAlert): Obstacle | undefined =>
-    decidedAlready(alert) ?? (alert.assigneeId === personId ? 'assigned' : undefined)
+  (to: { readonly id: string; readonly isDemo: boolean }) =>
+  (alert: TriagedAlert): Obstacle | undefined => {
+    if (to.isDemo && !alert.isDemo) return 'demo-or-real'
+    return decidedAlready(alert) ?? (alert.assigneeId === to.id ? 'assigned' : undefined)
+  }
 
 /** Why an alert cannot be unassigned. */
 export const unfitToUnassign = (alert: TriagedAlert): Obstacle | undefined => decidedAlready(alert) ?? (alert.assigneeId === null ? 'unassigned' : undefined)
@@ -48,10 +50,13 @@ export async function recordAssigned(tx: Tx, actor: Actor, rows: readonly Triage
   )
   await recordAll(
     tx,
-    rows.map(row => ({
-      ...{ actor, type: 'alert.assigned' as const, subject: { kind: 'alert' as const, id: row.id }, within: row.incidentId },
-      data: { to: toOf(row), before: named(names, row.assigneeId) },
-    })),
+    rows.map(row => {
+      const { id, name } = toOf(row)
+      return {
+        ...{ actor, type: 'alert.assigned' as const, subject: { kind: 'alert' as const, id: row.id }, within: row.incidentId },
+        data: { to: { id, name }, before: named(names, row.assigneeId) },
+      }
+    }),
   )
 }
 
@@ -94,12 +99,12 @@ export async function recordUnassigned(tx: Tx, actor: Actor, rows: readonly Tria
   )
 }
 
-const mostNamed = 20
+const maxNamed = 20
 
 /** Numbers and severities of alerts, and no titles: a mail is read by others in the message log, whatever incident an alert becomes part of. */
 function listed(rows: readonly TriagedAlert[]): string {
-  const lines = rows.slice(0, mostNamed).map(({ number, severity, isExercise }) => `- alert ${number} (${severity}${isExercise ? ', exercise' : ''})`)
-  const more = rows.length > mostNamed ? [`- and ${rows.length - mostNamed} more`] : []
+  const lines = rows.slice(0, maxNamed).map(({ number, severity, isExercise }) => `- alert ${number} (${severity}${isExercise ? ', exercise' : ''})`)
+  const more = rows.length > maxNamed ? [`- and ${rows.length - maxNamed} more`] : []
   return [...lines, ...more].join('\n')
 }
 
@@ -129,6 +134,18 @@ export async function tellAssignee(tx: Tx, context: AppContext, actor: Actor, ro
   await context.messenger.postAll(tx, [mailOf(context.messenger.origin, to, rows, `You were assigned ${what}`, `${actor.name} assigned ${what} to you.`)])
 }
 
+/** Alerts that are undecided again are nobody's work where whoever had them has left meanwhile. */
+export async function withoutDeparted(tx: Tx, actor: Actor, ids: readonly string[]): Promise<void> {
+  const left = await tx.db
+    .select(triaged)
+    .from(alerts)
+    .innerJoin(people, and(eq(people.id, alerts.assigneeId), eq(people.isActive, false)))
+    .where(and(among(ids), isNull(alerts.dispositionAt)))
+  if (left.length > 0) await unassigned(tx, actor, left, departed)
+}
+
+const departed = 'Their account was deactivated'
+
 /** Somebody leaves: what they had not decided yet is nobody's work any more, and the leads, or else the administrators, are told. */
 export async function leaveAlerts(tx: Tx, context: AppContext, actor: Actor, personId: string): Promise<void> {
   const held = await tx.db
@@ -138,7 +155,7 @@ export async function leaveAlerts(tx: Tx, context: AppContext, actor: Actor, per
     .orderBy(alerts.id)
     .for('update')
   if (held.length === 0) return
-  await unassigned(tx, actor, held, 'Their account was deactivated')
+  await unassigned(tx, actor, held, departed)
   const [person] = await tx.db.select({ name: people.name, isDemo: people.isDemo }).from(people).where(eq(people.id, personId))
   const rows = await tx.db
     .select({ id: people.id, email: people.email, isDemo: people.isDemo, role: people.role })

@@ -7,6 +7,7 @@ import type { Reader, Tx } from '../kernel/database.ts'
 import { invalid } from '../kernel/problems.ts'
 import { resolvePagesOf } from '../paging/index.ts'
 import { pageAgain } from './receive.ts'
+import { leaveStorms } from './storms.ts'
 import { alerts } from './tables.ts'
 import { openKeys } from './triage.ts'
 import { among, idsOf, type Obstacle, type TriagedAlert } from './triaged.ts'
@@ -107,6 +108,8 @@ export async function followCorrection(tx: Tx, context: AppContext, actor: Actor
   )
   const redirectedIds = redirected.map(({ before }) => before.id)
   // The team that was paged before is not responsible for it.
+  await leaveStorms(tx, redirectedIds)
+  if (redirectedIds.length > 0) await tx.db.update(alerts).set({ stormPageId: null }).where(among(redirectedIds))
   await resolvePagesOf(tx, context, actor, redirectedIds)
   await pageAgain(tx, context, actor, redirectedIds, 'anew')
   await pageAgain(

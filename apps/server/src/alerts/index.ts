@@ -27,7 +27,8 @@ import { listRows } from './rows.ts'
 import { searchAlerts } from './search.ts'
 import { addSilence, endSilence, listSilences, silenceOverJob } from './silences.ts'
 import { simulateAlert } from './simulation.ts'
-import { acknowledgeAlert, dismissAlert, followPage, releaseAlert, reopenAlert } from './triage.ts'
+import { acknowledgeAlert, dismissAlert, followPage, releaseAlert, reopenAlert, followStorm } from './storms.ts'
+import { acknowledgeAlert, releaseAlerts } from './triage.ts'
 
 export { actOn, beginUndo, keepAct, takeAct } from './acts.ts'
 export { eraseAlerts } from './erase.ts'
@@ -37,7 +38,7 @@ export { alerts } from './tables.ts'
 export { closeAlertsOf, escalateAlerts, transferAlert, transferAlerts, unfitToEscalate } from './transfer.ts'
 export { acknowledgeBySource } from './triage.ts'
 export { lockAlerts, sorted } from './triaged.ts'
-export { undo, undone } from './undo.ts'
+export { pageUnspoken, undo, undone } from './undo.ts'
 
 /** Within what the dedup keys of a caller of the API are compared: two keys are two sources, which know nothing of each other. */
 const scopeOf = (caller: Caller) => `api ${nameOfCaller(caller)}`
@@ -66,29 +67,44 @@ async function createAlerts(tx: Tx, context: AppContext, caller: Caller, body: A
   return { alerts: received.toSorted((one, other) => one.place - other.place).map(({ answer }) => answer) }
 }
 
+/** What a page about an alert speaks for; undefined where it is about something else. */
+function spokenBy({
+  subject,
+  data: { about },
+}: {
+  readonly subject: { readonly id: string }
+  readonly data: { readonly about: { readonly kind: string; readonly id: string } }
+}) {
+  return about.kind === 'alert' ? { pageId: subject.id, alertId: about.id } : undefined
+}
+
 /** A page that somebody had acknowledged escalates again. */
-async function followEscalation(tx: Tx, actor: Actor, about: { readonly kind: string; readonly id: string }): Promise<void> {
-  if (about.kind === 'alert') await releaseAlert(tx, actor, about.id)
+async function followEscalation(tx: Tx, entry: { readonly actor: Actor } & Parameters<typeof spokenBy>[0]): Promise<void> {
+  const spoken = spokenBy(entry)
+  if (spoken) await releaseAlerts(tx, entry.actor, spoken)
 }
 
 export function openAlerts(context: AppContext): Bindings {
   acceptedAlerts(context.metrics)
   context.readers.react('alerts', {
     'page.acknowledged': async (tx, entry) => {
-      const { about, personId } = entry.data
-      if (about.kind === 'alert') await followPage(tx, entry.actor, personId, about.id)
+      const spoken = spokenBy(entry)
+      if (spoken) await followPage(tx, entry.actor, entry.data.personId, spoken)
     },
     'page.released': async (tx, entry) => {
-      const { about, personId } = entry.data
-      if (about.kind === 'alert') await releaseAlert(tx, entry.actor, about.id, personId)
+      const spoken = spokenBy(entry)
+      if (spoken) await releaseAlerts(tx, entry.actor, spoken, entry.data.personId)
     },
     'page.declined': async (tx, entry) => {
-      const { about, personId } = entry.data
-      if (about.kind === 'alert') await releaseAlert(tx, entry.actor, about.id, personId)
+      const spoken = spokenBy(entry)
+      if (spoken) await releaseAlerts(tx, entry.actor, spoken, entry.data.personId)
     },
-    'page.escalated': (tx, { actor, data: { about } }) => followEscalation(tx, actor, about),
-    'page.snooze-ended': (tx, { actor, data: { about } }) => followEscalation(tx, actor, about),
-    'page.unacknowledged': (tx, { actor, data: { about } }) => followEscalation(tx, actor, about),
+    'page.escalated': followEscalation,
+    'page.snooze-ended': followEscalation,
+    'page.unacknowledged': followEscalation,
+    'page.resolved': async (tx, entry) => {
+      if (spokenBy(entry)) await followStorm(tx, entry.subject.id)
+    },
   })
   context.visibility.belongs('alert', id => sql`select alert.incident_id from alerts alert where alert.id = ${id}`)
   // What held nothing but alerts of incidents was made for them, and says so in its reason and its matchers.

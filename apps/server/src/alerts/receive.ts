@@ -11,9 +11,10 @@ import { newId } from '../kernel/ids.ts'
 import { AppProblem } from '../kernel/problems.ts'
 import { defineCounter } from '../kernel/telemetry.ts'
 import { storable } from '../kernel/text.ts'
-import { pageTeam, type Rise, raiseNoTeam, raisePages, resolvePagesOf } from '../paging/index.ts'
+import { type Rise, raiseNoTeam, raisePages, resolvePagesOf } from '../paging/index.ts'
 import { type Content, keepOccurrences, maxOccurrences } from './occurrences.ts'
 import { matches, reasonOfSilence, silence, silencesNow } from './silences.ts'
+import { leaveStorms, pageInStorm, type StormyRequest, stormsThatRose } from './storms.ts'
 import { alerts } from './tables.ts'
 
 export const acceptedAlerts = defineCounter({ name: 'tocsin_alerts_total', help: 'Alerts accepted, by result: new or repeated', labelNames: ['result'] })
@@ -306,6 +307,7 @@ export async function pageAgain(tx: Tx, context: AppContext, actor: Actor, ids: 
   await pageFor(tx, context, actor, how === 'anew' ? rows.map(row => ({ ...row, hasPaged: false })) : rows)
 }
 
+/** Pages about alerts, in as many statements for many as for one; a silence keeps some, and many about one service are one page. */
 async function pageFor(
   tx: Tx,
   context: AppContext,
@@ -317,48 +319,57 @@ async function pageFor(
   const serviceIds = [...new Set(due.map(row => row.serviceId).filter(id => id !== null))]
   const known = serviceIds.length === 0 ? [] : await tx.db.select().from(services).where(inArray(services.id, serviceIds))
   const byId = new Map(known.map(service => [service.id, service]))
+  const severe = due.filter(
+    alert => pageOf(alert.id) !== 'none' && isAtLeast(alert.severity, byId.get(alert.serviceId ?? '')?.pageFrom ?? pageFromWithoutService),
+  )
+  const heard = Map.groupBy(severe, alert => silent.find(row => matches(row.matchers, alert)))
+  for (const [row, held] of heard)
+    if (row !== undefined)
+      await silence(
+        tx,
+        row,
+        held.filter(alert => alert.silencedById !== row.id),
+        actor,
+      )
+  const loud = heard.get(undefined) ?? []
+  if (loud.length === 0) return
+  const fallback = await firstSecurityTeam(tx)
+  const requests: StormyRequest[] = []
   const risen: Rise[] = []
-  for (const alert of due) {
-    const service = alert.serviceId === null ? undefined : byId.get(alert.serviceId)
-    if (!isAtLeast(alert.severity, service?.pageFrom ?? pageFromWithoutService)) continue
+  for (const alert of loud) {
+    const service = byId.get(alert.serviceId ?? '')
+    const teamId = service?.securityTeamId ?? fallback
+    // Without any security team the administrators are told: paging is not set up.
+    if (teamId === undefined) continue
     const page = pageOf(alert.id)
-    if (page === 'none') continue
-    const silencing = silent.find(row => matches(row.matchers, alert))
-    if (silencing) {
-      if (alert.silencedById !== silencing.id) await silence(tx, silencing, alert, actor)
-      continue
-    }
-    const teamId = service?.securityTeamId ?? (await firstSecurityTeam(tx))
-    // Without any security team the administrators are told once: paging is not set up.
-    if (teamId === undefined) {
-      await raiseNoTeam(tx, context)
-      continue
-    }
-    const full = alert.kind === 'report' ? defang(alert.description) : alert.description
-    const description = full.length > maxDescription ? `${storable(full, maxDescription)}…` : full
-    const where = service ? `${service.name}: ` : ''
-    const said = {
-      title: page?.title ?? `${where}${alert.title}`,
-      summary:
-        page?.summary ??
-        `${alert.kind === 'report' ? 'Reported by a user' : `Alert from ${alert.source}`}: ${alert.title}\nSeverity ${alert.severity}${service ? `, service ${service.name}` : ''}\n\n${description}`.trim(),
-      severity: alert.severity,
-    }
-    if (alert.hasPaged) {
-      risen.push({ ...said, subjectId: alert.id })
-      continue
-    }
-    await pageTeam(tx, context, {
-      ...said,
-      teamId,
-      subject: { kind: 'alert', id: alert.id },
-      serviceId: alert.serviceId,
-      isDemo: alert.isDemo,
-      isExercise: alert.isExercise,
-    })
-    await tx.db.update(alerts).set({ hasPaged: true, silencedById: null }).where(eq(alerts.id, alert.id))
+    const said = saidOf(alert, service?.name, page === 'none' ? undefined : page)
+    if (alert.hasPaged) risen.push({ ...said, subjectId: alert.id })
+    else
+      requests.push({
+        ...{ ...said, teamId, subject: { kind: 'alert', id: alert.id }, serviceId: alert.serviceId, isDemo: alert.isDemo, isExercise: alert.isExercise },
+        ...{ source: alert.source, serviceName: service?.name },
+      })
   }
-  await raisePages(tx, context, risen)
+  if (requests.length + risen.length === 0) return raiseNoTeam(tx, context)
+  await pageInStorm(tx, context, requests)
+  await tx.db
+    .update(alerts)
+    .set({ hasPaged: true, silencedById: null })
+    .where(sql`${alerts.id} = any(${sql.param(requests.map(({ subject }) => subject.id))}::uuid[])`)
+  await raisePages(tx, context, [...risen, ...(await stormsThatRose(tx, risen))])
+}
+
+/** What a page says of an alert. */
+function saidOf(alert: Row, service: string | undefined, page: Page | undefined) {
+  const full = alert.kind === 'report' ? defang(alert.description) : alert.description
+  const description = full.length > maxDescription ? `${storable(full, maxDescription)}…` : full
+  const from = alert.kind === 'report' ? 'Reported by a user' : `Alert from ${alert.source}`
+  const facts = `Severity ${alert.severity}${service === undefined ? '' : `, service ${service}`}`
+  return {
+    title: page?.title ?? `${service === undefined ? '' : `${service}: `}${alert.title}`,
+    summary: page?.summary ?? `${from}: ${alert.title}\n${facts}\n\n${description}`.trim(),
+    severity: alert.severity,
+  }
 }
 
 /**
@@ -391,12 +402,9 @@ export async function resolveBySource(
       data: { occurredAt: endedAt.get(dedupKey) },
     })),
   )
-  await resolvePagesOf(
-    tx,
-    context,
-    actor,
-    resolved.map(({ id }) => id),
-  )
+  const ids = resolved.map(({ id }) => id)
+  await leaveStorms(tx, ids)
+  await resolvePagesOf(tx, context, actor, ids)
 }
 
 /** Finds services by the name or id that alerts carry. @throws AppProblem invalid, naming each alert whose service is unknown. */

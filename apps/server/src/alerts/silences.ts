@@ -4,7 +4,7 @@ import { and, asc, eq, gt, lte, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, accountsThatActed, type Caller, people, type Viewer } from '../access/index.ts'
 import { knownServices } from '../directory/index.ts'
-import { record } from '../journal/index.ts'
+import { record, recordAll } from '../journal/index.ts'
 import { addDays, earlierOf, laterOf } from '../kernel/clock.ts'
 import type { Reader, Tx } from '../kernel/database.ts'
 import { newId } from '../kernel/ids.ts'
@@ -45,21 +45,25 @@ export async function silencesNow(reader: Reader): Promise<Row[]> {
   return rows.filter(row => row.hours === null || isWithin(row.hours, reader.now))
 }
 
-/** Keeps an alert from paging while a silence is active; when it ends, the alert is evaluated again. */
+/** Keeps alerts from paging while a silence is active; when it ends, they are evaluated again. */
 export async function silence(
   tx: Tx,
   row: Row,
-  alert: { readonly id: string; readonly incidentId: string | null },
+  held: readonly { readonly id: string; readonly incidentId: string | null }[],
   actor: Parameters<typeof record>[1]['actor'],
 ): Promise<void> {
-  await tx.db.update(alerts).set({ silencedById: row.id }).where(eq(alerts.id, alert.id))
-  await record(tx, {
-    actor,
-    type: 'alert.silenced',
-    subject: { kind: 'alert', id: alert.id },
-    within: alert.incidentId,
-    data: { silenceId: row.id, reason: row.reason },
-  })
+  if (held.length === 0) return
+  await tx.db
+    .update(alerts)
+    .set({ silencedById: row.id })
+    .where(sql`${alerts.id} = any(${sql.param(held.map(({ id }) => id))}::uuid[])`)
+  await recordAll(
+    tx,
+    held.map(({ id, incidentId }) => ({
+      ...{ actor, type: 'alert.silenced' as const, subject: { kind: 'alert' as const, id }, within: incidentId },
+      data: { silenceId: row.id, reason: row.reason },
+    })),
+  )
   const over = row.hours === null ? row.end : (endOfHours(row.hours, tx.now) ?? row.end)
   await schedule(tx, { kind: silenceOverJob, key: `silence:${row.id}`, runAt: earlierOf(over, row.end), data: { silenceId: row.id } })
 }

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { people } from '../access/tables.ts'
 import { services } from '../directory/tables.ts'
 import { choice, id, instant, json, table } from '../kernel/columns.ts'
+import { pages } from '../paging/tables.ts'
 
 const Links = z.array(z.object({ url: z.string(), text: z.string() }))
 const Labels = z.record(z.string(), z.string())
@@ -74,6 +75,8 @@ export const alerts = table(
     lastSeenAt: instant('last_seen_at').notNull(),
     sourceResolvedAt: instant('source_resolved_at'),
     hasPaged: boolean('has_paged').notNull().default(false),
+    /** The page that speaks for it and others, where it was one of a storm and nobody has decided about it yet. */
+    stormPageId: uuid('storm_page_id').references(() => pages.id, { onDelete: 'set null' }),
     /** The silence that keeps it from paging, while it does. */
     silencedById: uuid('silenced_by_id').references(() => silences.id),
     acknowledgedById: uuid('acknowledged_by_id').references(() => people.id),
@@ -107,6 +110,7 @@ export const alerts = table(
     index('alerts_incident').on(self.incidentId),
     index('alerts_assignee').on(self.assigneeId).where(sql`${self.assigneeId} is not null and ${self.dispositionAt} is null`),
     index('alerts_duplicates').on(self.duplicateOfId).where(sql`${self.duplicateOfId} is not null`),
+    index('alerts_storm').on(self.stormPageId).where(sql`${self.stormPageId} is not null`),
     index('alerts_silence').on(self.silencedById).where(sql`${self.silencedById} is not null`),
     index('alerts_urgency').on(urgencyOf(self.severity), self.firstSeenAt, self.number),
     index('alerts_queue_urgency').on(urgencyOf(self.severity), self.firstSeenAt, self.number).where(sql`${self.dispositionAt} is null`),
@@ -155,7 +159,7 @@ export const performedActs = table(
     act: choice('act', alertActs).notNull(),
     personId: uuid('person_id')
       .notNull()
-      .references(() => people.id),
+      .references(() => people.id, { onDelete: 'cascade' }),
     at: instant('at').notNull(),
     changes: json('changes', z.array(Change)).notNull(),
     undoneAt: instant('undone_at'),

@@ -7,6 +7,8 @@ import type { Tx } from '../kernel/database.ts'
 import { withdrawAnswers } from '../kernel/idempotency.ts'
 import { changedMeanwhile, conflict } from '../kernel/problems.ts'
 import { acknowledgePagesOf, movePagesInto, movePagesOut } from '../paging/index.ts'
+import { withoutDeparted } from './assignment.ts'
+import { leaveStorms } from './storms.ts'
 import { alerts } from './tables.ts'
 import { ruleOf, undecided } from './triage.ts'
 import { among, assertNo, decidedAlready, idsOf, lockAlert, lockAlerts, type Obstacle, type TriagedAlert } from './triaged.ts'
@@ -62,11 +64,12 @@ export async function escalateAlerts(
     assertSameKind(alert, incident)
   }
   const own = idsOf(escalated)
+  await leaveStorms(tx, own)
   await tx.db
     .update(alerts)
     .set({
       ...{ status: 'escalated', dispositionOutcome: 'escalated', dispositionResponsibility: responsibility, dispositionReason: reason },
-      ...{ dispositionById: caller.personId, dispositionAt: tx.now, incidentId: incident.id, incidentNumber: incident.number },
+      ...{ dispositionById: caller.personId, dispositionAt: tx.now, incidentId: incident.id, incidentNumber: incident.number, stormPageId: null },
     })
     .where(among(own))
   // Before the pages are acknowledged: what is recorded of that belongs to the incident.
@@ -117,6 +120,7 @@ export async function transferAlerts(tx: Tx, caller: Caller, rows: readonly Tria
       })),
     ),
   )
+  if (to === null) await withoutDeparted(tx, caller.actor, idsOf(rows))
 }
 
 /** The incident is over: alerts with the same keys are new ones from now on. */

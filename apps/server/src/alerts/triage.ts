@@ -5,7 +5,8 @@ import { type Actor, recordAll } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { invalid } from '../kernel/problems.ts'
 import { acknowledgePagesOf, resolvePagesOf } from '../paging/index.ts'
-import { takeOn, unassigned } from './assignment.ts'
+import { takeOn, unassigned, withoutDeparted } from './assignment.ts'
+import { leaveStorms } from './storms.ts'
 import { alerts } from './tables.ts'
 import { among, assertNo, decidedAlready, idsOf, lockAlert, type Obstacle, type TriagedAlert, triaged } from './triaged.ts'
 
@@ -26,34 +27,44 @@ export function unfitToAcknowledge({ dispositionOutcome, acknowledgedAt, status 
 /** Acknowledges alerts that are locked, and the pages about them, which stop escalating. */
 export async function acknowledgeAlerts(tx: Tx, context: AppContext, { actor, personId }: Caller, rows: readonly TriagedAlert[]): Promise<void> {
   await markAcknowledged(tx, rows, actor, personId)
+  await leaveStorms(tx, idsOf(rows))
   await acknowledgePagesOf(tx, context, actor, personId, idsOf(rows))
 }
 
-/** An acknowledged page is an acknowledged alert. */
-export async function followPage(tx: Tx, actor: Actor, personId: string, alertId: string): Promise<void> {
-  const rows = await tx.db
-    .select(triaged)
-    .from(alerts)
-    .where(among([alertId]))
-    .for('update')
+/** What a page speaks for: the alert that it is about, and those of a storm. */
+interface Spoken {
+  readonly pageId: string
+  readonly alertId: string
+}
+
+const spokenFor = ({ pageId, alertId }: Spoken) => sql`(${alerts.id} = ${alertId} or ${alerts.stormPageId} = ${pageId})`
+
+/** Acknowledged alerts are those that an acknowledged page speaks for. */
+export async function followPage(tx: Tx, actor: Actor, personId: string, spoken: Spoken): Promise<void> {
+  const rows = await tx.db.select(triaged).from(alerts).where(spokenFor(spoken)).orderBy(alerts.id).for('update')
   await markAcknowledged(tx, rows, actor, personId)
 }
 
-/** A page that was released by somebody, or escalates again, leaves its alert open and unassigned. */
-export async function releaseAlert(tx: Tx, actor: Actor, alertId: string, personId?: string): Promise<void> {
+/** A page that was released by somebody, or escalates again, leaves what it speaks for open and unassigned. */
+export async function releaseAlerts(tx: Tx, actor: Actor, spoken: Spoken, personId?: string): Promise<void> {
   const theirs = personId === undefined ? isNotNull(alerts.acknowledgedById) : eq(alerts.acknowledgedById, personId)
-  const [held] = await tx.db
+  const held = await tx.db
     .select(triaged)
     .from(alerts)
-    .where(and(among([alertId]), eq(alerts.status, 'acknowledged'), theirs))
+    .where(and(spokenFor(spoken), eq(alerts.status, 'acknowledged'), theirs))
+    .orderBy(alerts.id)
     .for('update')
-  if (held === undefined) return
+  if (held.length === 0) return
   await tx.db
     .update(alerts)
     .set({ status: 'open', acknowledgedById: null, acknowledgedAt: null })
-    .where(among([alertId]))
-  // Whoever it was assigned to besides keeps it.
-  if (held.assigneeId === held.acknowledgedById) await unassigned(tx, actor, [held])
+    .where(among(idsOf(held)))
+  // Whoever one was assigned to besides keeps it.
+  await unassigned(
+    tx,
+    actor,
+    held.filter(alert => alert.assigneeId === alert.acknowledgedById),
+  )
 }
 
 /** Whoever acknowledges an alert that is unassigned has taken it on. */
@@ -78,6 +89,7 @@ export async function acknowledgeBySource(tx: Tx, context: AppContext, actor: Ac
     .set({ status: 'acknowledged', acknowledgedAt: tx.now })
     .where(and(eq(alerts.dedupScope, scope), eq(alerts.dedupKey, dedupKey), eq(alerts.isOpen, true), eq(alerts.status, 'open')))
     .returning({ id: alerts.id, incidentId: alerts.incidentId })
+  await leaveStorms(tx, idsOf(acknowledged))
   await resolvePagesOf(tx, context, actor, idsOf(acknowledged))
   await recordAll(
     tx,
@@ -113,10 +125,11 @@ export async function dismissAlerts(
   original?: Original,
 ): Promise<void> {
   const ids = idsOf(rows)
+  await leaveStorms(tx, ids)
   await tx.db
     .update(alerts)
     .set({
-      ...{ status: 'dismissed', isOpen: false, dispositionOutcome: 'dismissed' },
+      ...{ status: 'dismissed', isOpen: false, stormPageId: null, dispositionOutcome: 'dismissed' },
       ...{ dispositionValue: disposition.value, dispositionResponsibility: disposition.responsibility, dispositionReason: disposition.reason },
       ...{ dispositionById: personId, dispositionAt: tx.now, duplicateOfId: duplicateOf ?? null },
     })
@@ -160,6 +173,7 @@ export async function reopenAlerts(tx: Tx, { actor }: Caller, rows: readonly Tri
     .where(among(idsOf(rows)))
   await openKeys(tx, idsOf(rows))
   await recordReopened(tx, actor, rows, reason)
+  await withoutDeparted(tx, actor, idsOf(rows))
 }
 
 export async function recordReopened(tx: Tx, actor: Actor, rows: readonly TriagedAlert[], reason: string): Promise<void> {

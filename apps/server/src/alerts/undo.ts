@@ -1,13 +1,14 @@
 import type { AlertActResult } from '@tocsin/api'
 import { sql } from 'drizzle-orm'
 import { type AppContext, type Caller, people } from '../access/index.ts'
-import { recordAll } from '../journal/index.ts'
+import { type Actor, recordAll } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { unacknowledgePagesOf } from '../paging/index.ts'
 import type { Undoing } from './acts.ts'
-import { recordAssigned, recordUnassigned } from './assignment.ts'
+import { recordAssigned, recordUnassigned, withoutDeparted } from './assignment.ts'
 import { followCorrection } from './correction.ts'
 import { pageAgain } from './receive.ts'
+import { unspokenFor } from './storms.ts'
 import { type AlertState, alerts } from './tables.ts'
 import { openKeys, recordReopened, ruleOf } from './triage.ts'
 import { idsOf, type TriagedAlert } from './triaged.ts'
@@ -24,6 +25,7 @@ export async function undo(tx: Tx, context: AppContext, caller: Caller, undoing:
   if (rows.length > 0) {
     await restore(tx, rows, before)
     await follow(tx, context, caller, undoing)
+    await withoutDeparted(tx, caller.actor, idsOf(rows))
   }
   return { done: rows.length, skipped: [...skipped], undo: null, incident: null }
 }
@@ -64,12 +66,12 @@ async function follow(tx: Tx, context: AppContext, caller: Caller, { act, by, ro
       )
       const takenOn = rows.filter(({ id, assigneeId }) => assigneeId !== null && before.get(id)?.assigneeId === null)
       await recordUnassigned(tx, actor, takenOn, undone)
-      return unacknowledgePagesOf(tx, context, caller, ids, by)
+      await unacknowledgePagesOf(tx, context, caller, ids, by)
+      return pageUnspoken(tx, context, actor, ids)
     }
     case 'dismiss': {
       await recordReopened(tx, actor, rows, undone)
-      const stopped = rows.filter(({ id, hasPaged }) => hasPaged && before.get(id)?.status === 'open')
-      return pageAgain(tx, context, actor, idsOf(stopped), 'anew')
+      return pageUnspoken(tx, context, actor, ids)
     }
     case 'reopen':
       return recordAll(
@@ -115,4 +117,9 @@ async function follow(tx: Tx, context: AppContext, caller: Caller, { act, by, ro
     case 'escalate':
       throw new Error('incidents put back what was escalated')
   }
+}
+
+/** Pages about alerts that are open again and that no page speaks for any more. */
+export async function pageUnspoken(tx: Tx, context: AppContext, actor: Actor, ids: readonly string[]): Promise<void> {
+  await pageAgain(tx, context, actor, await unspokenFor(tx, ids), 'anew')
 }

@@ -1,7 +1,7 @@
 import type { AlertActInput, AlertActResult } from '@tocsin/api'
 import { inArray } from 'drizzle-orm'
 import { type AppContext, assertPerson, type Caller } from '../access/index.ts'
-import { actOn, beginUndo, keepAct, lockAlerts, sorted, takeAct, transferAlerts, undo, undone, unfitToEscalate } from '../alerts/index.ts'
+import { actOn, beginUndo, keepAct, lockAlerts, pageUnspoken, sorted, takeAct, transferAlerts, undo, undone, unfitToEscalate } from '../alerts/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { unacknowledgePagesOf } from '../paging/index.ts'
 import { lockOpenIncident } from './incident.ts'
@@ -50,14 +50,9 @@ export async function undoAlertAct(tx: Tx, context: AppContext, caller: Caller, 
   if (rows.length > 0) {
     await transferAlerts(tx, caller, rows, from, null, undone)
     // The pages that escalating them had acknowledged, where nobody had before.
-    const open = rows.filter(row => before.get(row.id)?.acknowledgedAt === null)
-    await unacknowledgePagesOf(
-      tx,
-      context,
-      caller,
-      open.map(row => row.id),
-      by,
-    )
+    const open = rows.filter(row => before.get(row.id)?.acknowledgedAt === null).map(row => row.id)
+    await unacknowledgePagesOf(tx, context, caller, open, by)
+    await pageUnspoken(tx, context, caller.actor, open)
   }
   return { done: rows.length, skipped: [...skipped], undo: null, incident: null }
 }

@@ -153,7 +153,7 @@ const quiet = { people: [], channelIds: [], why: null, needed: 1, isExhausted: f
 /** What an escalation follows, other than the timer of a level. */
 interface Occasion {
   /** The entry with which a page begins, made of the policy and urgency that it follows. */
-  readonly begun?: (routed: Routed) => NewEntry
+  readonly begun?: (page: PageRow, routed: Routed) => NewEntry
   /** Who passed it on: after the last level the fallback is paged, without them. Null for a service account. */
   readonly passedOnBy?: string | null
   /** Why these people are paged, as they are told. */
@@ -191,7 +191,7 @@ export async function escalatePages(tx: Tx, context: AppContext, pageIds: readon
     if (decision.nextEscalationAt !== null)
       jobs.push({ kind: escalateJob, key: escalationKey(page.id), runAt: decision.nextEscalationAt, data: { pageId: page.id } })
     const names = channels.map(channel => channel.name)
-    if (occasion.begun) entries.push(occasion.begun(routed))
+    if (occasion.begun) entries.push(occasion.begun(page, routed))
     entries.push(entryOf(snapshot.onCall, page, routed, decision, names))
   }
   await save(tx, updates)

@@ -33,6 +33,8 @@ interface PageContent {
   readonly isExercise?: boolean
   /** One topic of a subject, where it has several that may escalate at once. */
   readonly topic?: string
+  /** What the page is about, exactly, where it speaks for more than its subject: one page with this key escalates at a time. */
+  readonly key?: string
   /** Somebody to page before the team, such as the lead of an incident; the team follows when there is no answer. */
   readonly firstPersonId?: string | null
 }
@@ -46,8 +48,15 @@ export interface PageRequest extends PageContent {
  * A page of the same team for the same subject and topic that still escalates is not duplicated.
  * @returns false where there is one
  */
-export async function pageTeam(tx: Tx, context: AppContext, { teamId, ...content }: PageRequest): Promise<boolean> {
-  return openPage(tx, context, system, { ...valuesOf(content, teamId), teamId })
+export async function pageTeam(tx: Tx, context: AppContext, request: PageRequest): Promise<boolean> {
+  return (await pageTeams(tx, context, [request])).length > 0
+}
+
+/** Pages teams, as `pageTeam` does: in as many statements for many requests as for one. @returns the subjects of the pages that were opened */
+export async function pageTeams(tx: Tx, context: AppContext, requests: readonly PageRequest[]): Promise<string[]> {
+  const all = requests.map(({ teamId, ...content }) => ({ ...valuesOf(content, teamId), teamId }))
+  const opened = new Set(await openPages(tx, context, system, all))
+  return all.flatMap(({ id, subjectId }) => (opened.has(id) ? [subjectId] : []))
 }
 
 /**
@@ -62,40 +71,59 @@ export async function pagePeople(
   await openPage(tx, context, system, { ...valuesOf(content, 'people'), teamId: null, personIds: [...personIds] })
 }
 
-function valuesOf({ subject, within = null, topic = '', firstPersonId = null, ...rest }: PageContent, to: string) {
+function valuesOf({ subject, within = null, topic = '', key = `${subject.id} ${topic}`, firstPersonId = null, ...rest }: PageContent, to: string) {
   return {
     ...rest,
-    ...{ id: newId(), key: `${to} ${subject.id} ${topic}`, firstPersonId, levelIndex: firstPersonId === null ? 0 : -1 },
+    ...{ id: newId(), key: `${to} ${key}`, firstPersonId, levelIndex: firstPersonId === null ? 0 : -1 },
     ...{ subjectKind: subject.kind, subjectId: subject.id, withinId: within },
   }
 }
 
+type NewPage = Omit<typeof pages.$inferInsert, 'state' | 'createdAt'> & { readonly id: string }
+
 /** Opens a page unless one with its key is triggered, and pages the first level. @returns false where there is one */
-export async function openPage(
-  tx: Tx,
-  context: AppContext,
-  actor: Actor,
-  values: Omit<typeof pages.$inferInsert, 'state' | 'createdAt'> & { id: string },
-): Promise<boolean> {
-  const [page] = await tx.db
-    .insert(pages)
-    .values({ ...values, state: 'triggered', createdAt: tx.now })
-    .onConflictDoNothing({ target: pages.key, where: sql`state = 'triggered'` })
-    .returning({ id: pages.id })
-  if (!page) return false
-  const entry = { actor, subject: { kind: 'page', id: values.id } } as const
-  const isDrill = values.subjectKind === 'drill'
-  if (isDrill) {
-    await markRecords(tx, [values.id], { isExercise: true })
-    if (values.teamId) await markAs(tx, values.id, values.teamId)
-  } else if (values.isDemo || values.isExercise) await markRecords(tx, [values.id], { isDemo: values.isDemo ?? false, isExercise: values.isExercise ?? false })
-  const begun = ({ saved: policy, urgency }: Routed): NewEntry => {
-    const data = { ...ofPage(values), teamId: values.teamId ?? null, severity: values.severity, policy, urgency }
-    return isDrill ? { ...entry, type: 'drill.started', data } : { ...entry, type: 'page.triggered', within: values.withinId ?? null, data }
-  }
-  await escalatePages(tx, context, [values.id], { begun })
-  return true
+export async function openPage(tx: Tx, context: AppContext, actor: Actor, values: NewPage): Promise<boolean> {
+  return (await openPages(tx, context, actor, [values])).length > 0
 }
+
+/** Opens pages, each unless one with its key is triggered, and pages their first levels. A few statements, however many they are. @returns the IDs of those that were opened */
+export async function openPages(tx: Tx, context: AppContext, actor: Actor, all: readonly NewPage[]): Promise<string[]> {
+  if (all.length === 0) return []
+  const { rows } = await tx.db.execute<{ id: string }>(sql`
+    insert into ${pages} (id, team_id, subject_kind, subject_id, within_id, title, summary, is_neutral, severity, service_id, state, key, first_person_id,
+      person_ids, level_index, created_at, is_demo, is_exercise)
+    select id, "teamId", "subjectKind", "subjectId", "withinId", title, summary, coalesce("isNeutral", false), severity, "serviceId", 'triggered', key,
+      "firstPersonId", "personIds", coalesce("levelIndex", 0), ${tx.now}::timestamptz, coalesce("isDemo", false), coalesce("isExercise", false)
+    from jsonb_to_recordset(${JSON.stringify(all)}::jsonb) as given (id uuid, "teamId" uuid, "subjectKind" text, "subjectId" uuid, "withinId" uuid, title text,
+      summary text, "isNeutral" boolean, severity text, "serviceId" uuid, key text, "firstPersonId" uuid, "personIds" jsonb, "levelIndex" int,
+      "isDemo" boolean, "isExercise" boolean)
+    order by id
+    on conflict (key) where state = 'triggered' do nothing
+    returning id`)
+  const ids = new Set(rows.map(({ id }) => id))
+  const opened = all.filter(({ id }) => ids.has(id))
+  for (const [, marked] of Map.groupBy(opened, marksOf)) {
+    const [first] = marked
+    const marks = { isDemo: first?.isDemo ?? false, isExercise: first?.subjectKind === 'drill' || (first?.isExercise ?? false) }
+    if (!marks.isDemo && !marks.isExercise) continue
+    await markRecords(
+      tx,
+      marked.map(({ id }) => id),
+      marks,
+    )
+  }
+  for (const { id, subjectKind, teamId } of opened) if (subjectKind === 'drill' && teamId) await markAs(tx, id, teamId)
+  const begun = (page: PageRow, { saved: policy, urgency }: Routed): NewEntry => {
+    const entry = { actor, subject: { kind: 'page', id: page.id } } as const
+    const data = { ...ofPage(page), teamId: page.teamId, severity: page.severity, policy, urgency }
+    return page.subjectKind === 'drill' ? { ...entry, type: 'drill.started', data } : { ...entry, type: 'page.triggered', within: page.withinId, data }
+  }
+  await escalatePages(tx, context, [...ids], { begun })
+  return [...ids]
+}
+
+/** Pages that are marked alike. */
+const marksOf = ({ isDemo, isExercise, subjectKind }: NewPage) => `${isDemo ?? false} ${isExercise ?? false} ${subjectKind === 'drill'}`
 
 /** Pages a team for real to test whether it responds, clearly marked as a drill. */
 export async function startDrill(tx: Tx, context: AppContext, caller: Caller, team: { id: string; name: string }, urgency: 'high' | 'low'): Promise<string> {

@@ -261,6 +261,7 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'page.snooze-ended': work('updated'),
   'page.unacknowledged': work('updated'),
   'page.exhausted': work('updated'),
+  'page.storm-grew': work('updated'),
   'page.repaired': work('updated'),
   'page.resolved': work('updated'),
   'drill.started': work('created'),
