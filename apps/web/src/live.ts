@@ -39,9 +39,9 @@ const down = () => (navigator.onLine && isReachable ? 'reconnecting' : 'offline'
 
 /** A request has found the server, or nobody. */
 export function reached(isFound: boolean): void {
-  if (isReachable === isFound) return
   isReachable = isFound
-  if (live.state === 'reconnecting' || live.state === 'offline') become({ state: down() })
+  const isDown = live.state === 'reconnecting' || live.state === 'offline'
+  if (isDown && live.state !== down()) become({ state: down() })
 }
 
 /** Since when what is shown may be old: the oldest of what was read since the stream went down. */
