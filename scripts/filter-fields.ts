@@ -1,20 +1,17 @@
 // Writes the tables of filter fields in docs/alerts.md and docs/incidents.md, from their definition. With --check it only says whether they are up to date.
-import { type AlertField, alertFields, type IncidentField, incidentFields } from '@tocsin/api'
+import { alertFields, incidentFields } from '@tocsin/api'
+import type { Field } from '@tocsin/filter'
 import { writeBetweenMarks } from './between-marks.ts'
 
-function row(field: AlertField | IncidentField): string {
-  const names = [field.name, ...('aliases' in field ? field.aliases : [])].map(name => `\`${field.kind === 'flag' ? `is:${name}` : name}\``).join(', ')
-  const values =
-    'values' in field
-      ? field.values.map(value => `\`${value}\``).join(', ')
-      : 'example' in field
-        ? `such as \`${field.name}${'isKeyed' in field ? '.' : ':'}${field.example}\``
-        : field.kind === 'person'
-          ? `\`me\`, \`none\` or a name`
-          : field.kind === 'time'
-            ? `such as \`${field.name}:>=2026-11-01\``
-            : ''
-  return `| ${names} | ${field.description} | ${values} |`
+function valuesOf({ name, kind, values, example, isKeyed }: Field): string {
+  if (values !== undefined) return values.map(value => `\`${value}\``).join(', ')
+  if (example !== undefined) return `such as \`${name}${isKeyed === true ? '.' : ':'}${example}\``
+  return kind === 'person' ? '`me`, `none` or a name' : ''
+}
+
+function row(field: Field): string {
+  const names = [field.name, ...(field.aliases ?? [])].map(name => `\`${field.kind === 'flag' ? `is:${name}` : name}\``)
+  return `| ${names.join(', ')} | ${field.description} | ${valuesOf(field)} |`
 }
 
 for (const [file, fields] of [
