@@ -83,7 +83,7 @@ const reads: readonly (readonly [string, (n: number) => string])[] = [
   ['incidents: text, all', () => '/api/v1/incidents?view=all&limit=50&filter=site-4711'],
 ]
 const rows: string[] = []
-const seconds = 5
+const seconds = Number(process.env.SECONDS ?? 5)
 for (const [what, path] of reads) {
   try {
     const taken: number[] = []
