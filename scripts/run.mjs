@@ -129,6 +129,7 @@ async function check() {
     ['words', join(root, 'scripts', 'words.ts'), []],
     ['roles in the docs', join(root, 'scripts', 'roles.ts'), ['--check']],
     ['types of entries in the docs', join(root, 'scripts', 'events.ts'), ['--check']],
+    ['filter fields in the docs', join(root, 'scripts', 'filter-fields.ts'), ['--check']],
     ['schema of files in the docs', join(root, 'scripts', 'organization-schema.ts'), ['--check']],
     ['regular expressions', join(root, 'scripts', 'regexes.ts'), []],
   ]
@@ -193,7 +194,11 @@ const commands = {
   test: () => run(script('vitest', 'vitest.mjs'), ['run', ...args]),
   check,
   bench: () => run(benchmark(), []),
-  seed: () => run(join(root, 'scripts', 'seed.ts'), args.filter(arg => arg !== '--')),
+  seed: () =>
+    run(
+      join(root, 'scripts', 'seed.ts'),
+      args.filter(arg => arg !== '--'),
+    ),
   fuzz,
   sbom,
   audit,

@@ -25,7 +25,10 @@ export async function seed(ownerUrl: string, { alerts, incidents, isForced, say 
   try {
     if ((await value(`select count(*) as n from pg_tables where tablename = 'saved_views'`)) === 0)
       throw new Error('The database is not set up for this version of Tocsin. Start Tocsin once, stop it, then seed.')
-    if (!isForced && (await value(`select (exists (select 1 from alerts where not is_demo) or exists (select 1 from incidents where not is_demo))::int as n`)) === 1)
+    if (
+      !isForced &&
+      (await value(`select (exists (select 1 from alerts where not is_demo) or exists (select 1 from incidents where not is_demo))::int as n`)) === 1
+    )
       throw new Error('The database has alerts or incidents. Seed an empty one, or add --force.')
     await client.query(`
       set statement_timeout = 0;

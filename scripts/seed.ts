@@ -13,7 +13,9 @@ function whole(name: string, text: string | undefined): number {
 }
 
 try {
-  const { values } = parseArgs({ options: { alerts: { type: 'string' }, incidents: { type: 'string', default: '0' }, force: { type: 'boolean', default: false } } })
+  const { values } = parseArgs({
+    options: { alerts: { type: 'string' }, incidents: { type: 'string', default: '0' }, force: { type: 'boolean', default: false } },
+  })
   const given = { alerts: whole('alerts', values.alerts), incidents: whole('incidents', values.incidents), isForced: values.force }
   const own = process.env.DATABASE_OWNER_URL ?? process.env.DATABASE_URL
   const embedded = own === undefined ? await startEmbeddedPostgres(join(readConfig(process.env).dataFolder, 'postgres'), openLog('error', false)) : undefined

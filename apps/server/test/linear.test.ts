@@ -4,7 +4,8 @@ import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { defang, defangedParts, fitted, observableKinds, observablesIn, withoutLinks } from '@tocsin/api'
+import { alertFields, defang, defangedParts, fitted, observableKinds, observablesIn, withoutLinks } from '@tocsin/api'
+import { complete, parse } from '@tocsin/filter'
 import { EventView, indicatorsOfObjects, parseIndicator, parseNetwork, parseYaml, readIndicators, readRules } from '@tocsin/sigma'
 import { readRuleFiles } from '@tocsin/sigma/files'
 import { pack } from 'tar-stream'
@@ -119,6 +120,8 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'a rule': refusing(rules),
   'a value of a rule': text => rules(rule(`  a:\n    b: ${JSON.stringify(text)}`, 'a')),
   'a key of a rule': text => rules(rule(`  a:\n    ${JSON.stringify(`b|${text}`)}: 1`, 'a')),
+  'a filter': text => parse(text, alertFields),
+  'the completion of a filter': text => complete(text, text.length, alertFields),
   'a condition': refusing(parseCondition),
   'a condition behind an identifier': refusing(text => parseCondition(`a ${text}`)),
   'a regular expression of a rule': refusing(text => compileRegex(text.slice(0, 10_000), '')),

@@ -8,11 +8,11 @@ interface Api {
 
 const clientOf = (api: Api) => createClient({ origin: api.origin, retries: 2, ...(api.apiKey === undefined ? {} : { apiKey: api.apiKey }) })
 
-async function allIncidents(api: Api, view: 'open' | 'all'): Promise<IncidentSummary[]> {
+async function allIncidents(api: Api, view: 'open' | 'all', filter = ''): Promise<IncidentSummary[]> {
   const call = clientOf(api)
   const found: IncidentSummary[] = []
   for (let cursor: string | undefined; ; ) {
-    const page = await call('incidents', { query: { view, limit: 200, ...(cursor === undefined ? {} : { cursor }) } })
+    const page = await call('incidents', { query: { view, filter, limit: 200, ...(cursor === undefined ? {} : { cursor }) } })
     found.push(...page.items)
     if (page.next === null) return found
     cursor = page.next
@@ -22,10 +22,10 @@ async function allIncidents(api: Api, view: 'open' | 'all'): Promise<IncidentSum
 const row = (incident: IncidentSummary) =>
   `${String(incident.number).padStart(5)}  ${(incident.severity ?? '—').padEnd(4)}  ${incident.status.padEnd(10)}  ${printable(incident.title)}${incident.lead ? `  (lead ${printable(incident.lead.name)})` : ''}`
 
-/** Lists incidents, newest first. */
-export async function incidentList(output: Output, api: Api, withClosed: boolean): Promise<void> {
-  const incidents = await allIncidents(api, withClosed ? 'all' : 'open')
-  output.say(incidents.length === 0 ? [withClosed ? 'No incidents.' : 'No open incidents.'] : incidents.map(row), incidents)
+/** Lists the incidents that a filter finds, newest first. */
+export async function incidentList(output: Output, api: Api, withClosed: boolean, filter: string): Promise<void> {
+  const incidents = await allIncidents(api, withClosed ? 'all' : 'open', filter)
+  output.say(incidents.length === 0 ? [withClosed || filter !== '' ? 'No incidents.' : 'No open incidents.'] : incidents.map(row), incidents)
 }
 
 /** The whole timeline of an incident, oldest first. */

@@ -3,6 +3,7 @@ import { rotationTypes } from '@tocsin/oncall'
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { alertSend } from './alert-send.ts'
 import type { DetectOptions } from './detect.ts'
+import { alertList, listCsv, search, showFields } from './finding.ts'
 import { type Importer, importers } from './import/tools.ts'
 import { incidentList, incidentShow } from './incidents.ts'
 import { journalVerify } from './journal-verify.ts'
@@ -110,7 +111,28 @@ journal
   .description('discard a dead letter permanently')
   .action((id: string, { reason }: { reason: string }) => run(async (output, api) => (await deadLetters()).deadLetterDiscard(output, api, id, reason)))
 
-const alert = program.command('alert').description('send alerts')
+program
+  .command('search')
+  .argument('<words...>', 'text to search for, or a number such as INC-1')
+  .description('search alerts, incidents, people, services, customers, teams and rules')
+  .action((words: string[]) => run((output, api) => search(output, api, words)))
+
+const filterOption = () => new Option('--filter <filter>', 'filter such as "severity:high host:db-*"; "help" prints the fields').default('')
+const alert = program.command('alert').alias('alerts').description('list and send alerts')
+alert
+  .command('list')
+  .description('list the alerts in the triage queue')
+  .addOption(filterOption())
+  .addOption(new Option('--view <view>', 'which alerts').choices(['triage', 'all']).default('triage'))
+  .addOption(new Option('--sort <order>', 'order of the list').choices(['severity', 'newest', 'oldest', 'lastSeen', 'count']))
+  .option('--csv', 'write CSV, newest first')
+  .action(({ csv, ...options }: Parameters<typeof alertList>[2] & { csv?: boolean }) =>
+    run(async (output, api) => {
+      if (options.filter === 'help') showFields(output, 'alerts')
+      else if (csv === true) await listCsv(api, 'alertsCsv', options)
+      else await alertList(output, api, options)
+    }),
+  )
 alert
   .command('send')
   .description('send an alert')
@@ -171,12 +193,20 @@ page
     run(async (output, api) => (await pages()).pageAction(output, api, id, { kind: 'snooze', minutes })),
   )
 
-const incident = program.command('incident').description('list and show incidents')
+const incident = program.command('incident').alias('incidents').description('list and show incidents')
 incident
   .command('list')
   .description('list open incidents')
   .option('--all', 'include closed incidents')
-  .action((options: { all?: boolean }) => run((output, api) => incidentList(output, api, options.all === true)))
+  .addOption(filterOption())
+  .option('--csv', 'write CSV, newest first')
+  .action(({ all, filter, csv }: { all?: boolean; filter: string; csv?: boolean }) =>
+    run(async (output, api) => {
+      if (filter === 'help') showFields(output, 'incidents')
+      else if (csv === true) await listCsv(api, 'incidentsCsv', { filter, view: all === true ? 'all' : 'open' })
+      else await incidentList(output, api, all === true, filter)
+    }),
+  )
 incident
   .command('show')
   .argument('<incident>', 'number or ID of the incident')

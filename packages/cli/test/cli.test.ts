@@ -37,7 +37,9 @@ const launcher = fileURLToPath(new URL('../../../scripts/run.mjs', import.meta.u
 describe('npx tocsin', () => {
   test('sends alerts, lists and shows incidents, with a key', async ({ world }) => {
     const administrator = await world.person('administrator')
-    const { secret } = await administrator.call('createApiKey', { body: { name: 'cli', scopes: ['alerts:write', 'incidents:read'] } })
+    const { secret } = await administrator.call('createApiKey', {
+      body: { name: 'cli', scopes: ['alerts:write', 'alerts:read', 'catalog:read', 'incidents:read'] },
+    })
     const env = { TOCSIN_URL: world.origin, TOCSIN_API_KEY: secret }
     expect(await tocsin(['alert', 'send', '--title', 'From the shell', '--severity', 'low', '--dedup-key', 'k'], env)).toEqual({
       code: 0,
@@ -54,6 +56,13 @@ describe('npx tocsin', () => {
     expect((await tocsin(['incident', 'list'], env)).out).toBe('No open incidents.\n')
     const { id } = await administrator.call('openIncident', { body: { title: 'Odd \u001b[31msign-ins', reason: 'Two countries.' } })
     const list = (await tocsin(['incident', 'list'], env)).out
+    expect((await tocsin(['incidents', 'list', '--filter', 'phase:suspected involved:me,none'], env)).out).toBe(list)
+    expect((await tocsin(['incidents', 'list', '--filter', 'phase:closed'], env)).out).toBe('No incidents.\n')
+    expect((await tocsin(['alerts', 'list', '--filter', 'help'], env)).out).toMatch(/^severity:critical,high,medium,low,info +Severity$/m)
+    expect(await tocsin(['alerts', 'list', '--filter', 'sevrity:x'], env)).toMatchObject({ code: 1, err: expect.stringContaining('did you mean severity?') })
+    expect((await tocsin(['alerts', 'list', '--filter', 'text:zzz', '--view', 'all'], env)).out).toBe('No alerts.\n')
+    expect((await tocsin(['alerts', 'list', '--csv'], env)).out).toMatch(/^number,kind,severity,/)
+    expect((await tocsin(['search', 'INC-1'], env)).out).toMatch(/^incident {3}INC-1 /m)
     expect(list).toMatch(/1 {2}— {5}suspected {3}Odd .*sign-ins/)
     expect(list, 'a title moves no cursor').not.toContain('\u001b')
     expect((await tocsin(['incident', 'show', '1'], env)).out).toContain('Opened a suspected incident')
@@ -343,7 +352,7 @@ describe('a wrong command line', () => {
     for (const [args, sentence] of [
       [['sreve'], /^There is no command sreve: serve, /],
       [['check', '--fix'], /^The command check takes no arguments: --fix\.$/m],
-      [['bench', 'paging', 'quickly'], /^The command bench takes one measurement: detection, hostile, paging, or none for the server as a whole\.$/m],
+      [['bench', 'paging', 'quickly'], /^The command bench takes one measurement: api, detection, hostile, paging, or none for the server as a whole\.$/m],
     ] as const) {
       const done = spawnSync(process.execPath, [launcher, ...args], { encoding: 'utf8' })
       expect(done, args.join(' ')).toMatchObject({ status: 2, stdout: '', stderr: expect.stringMatching(sentence) })

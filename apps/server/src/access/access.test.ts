@@ -109,6 +109,7 @@ function pathTo(route: Route, ids: Readonly<Record<string, string>>): string | u
 const period = 'from=2026-11-20T00:00:00Z&until=2026-11-30T00:00:00Z'
 const queries: Readonly<Record<string, readonly string[]>> = {
   ...{ calendar: [period], pastCoverage: [period], fairness: [period], lookUpIndicator: ['value=CANARY'], detectionRules: ['search=CANARY'] },
+  search: ['q=CANARY'],
 }
 const queriesOf = (name: string, { query }: Route): readonly string[] => {
   const views = query instanceof z.ZodObject && 'view' in query.shape ? ['view=open', 'view=all', 'view=triage', 'view=enabled'] : ['']

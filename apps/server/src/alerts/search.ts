@@ -24,6 +24,7 @@ export async function searchAlerts(reader: Reader, context: AppContext, caller: 
   const contains = containsText(alerts.searchText, [text])
   const containing = await find(and(contains, ...numbered.map(({ number }) => sql`${alerts.number} <> ${number}`)), maxFound - numbered.length)
   const exact = [...numbered, ...containing]
-  if (exact.length >= few || text.length < few) return exact
+  // Numbers have no typing errors that their trigrams would tell.
+  if (exact.length >= few || !/\p{L}{4}/u.test(text)) return exact
   return [...exact, ...(await find(and(similarText([text]), not(contains)), maxFound - exact.length, true))]
 }
