@@ -14,8 +14,11 @@ interface Sent {
 
 const maxMegabytes = uploadLimits.fileBytes / 1_048_576
 
+export const EmployeeReportPage = () => <ReportPage audience="employee" />
+export const CustomerReportPage = () => <ReportPage audience="customer" />
+
 /** The public form: anybody who sees something must be able to say so. */
-export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) {
+function ReportPage({ audience }: { audience: 'employee' | 'customer' }) {
   const status = useApi('status')
   const taken = useApi('reportForm')
   const [sent, setSent] = useState<Sent>()
