@@ -4,7 +4,7 @@ import { hasWholeBrowser, openBrowser, openWholeBrowser, wholeBrowserMissing } f
 import { patience } from '../../server/test/patience.ts'
 import { startPeer } from '../../server/test/peer.ts'
 import { makeSubscription } from '../../server/test/push.ts'
-import { buildWorld, linkIn, test } from '../../server/test/world.ts'
+import { buildWorld, test } from '../../server/test/world.ts'
 import { seriousViolations } from './axe.ts'
 import { openPlace, sizes } from './tour.ts'
 
@@ -149,65 +149,6 @@ test('on a phone a finger that rests drags over the calendar, and one that moves
   await changing.waitFor({ state: 'detached' })
   await expect.poll(async () => ((await bar.boundingBox())?.x ?? 0) - (before?.x ?? 0)).toBeGreaterThan(30)
   await close()
-})
-
-test('on the page of a private link a colleague is asked to join by name, and the page given to another', { timeout: 120_000 * patience }, async ({
-  world,
-}) => {
-  const { team, primary, backup } = await world.team({ tiers: 2 })
-  await world.service('billing', team)
-  const olga = await world.person('responder', 'Olga Outside')
-  await world.alert({ service: 'billing' })
-  const token = linkIn(primary.expectPage(/billing/), '/a/')
-  const context = await browser.newContext({ viewport: sizes.phone, hasTouch: true, baseURL: world.origin })
-  const page = await context.newPage()
-  await page.goto(`/a/${token}`)
-  await page.getByText('Nobody has acknowledged yet.').waitFor()
-  expect((await primary.call('pages')).items, 'a mail scanner runs scripts, and presses nothing').toMatchObject([{ state: 'triggered' }])
-  expect(await seriousViolations(page)).toEqual([])
-  await page.getByRole('button', { name: 'Acknowledge' }).tap()
-  await page.getByText(`Acknowledged by you, ${primary.name}.`).waitFor()
-  await page.getByLabel('Somebody else').fill('Olga')
-  await page.getByRole('button', { name: 'Add responder' }).click()
-  await page.getByText('must be the name of a team member').waitFor()
-  expect(await seriousViolations(page)).toEqual([])
-  await page.getByLabel('Somebody else').fill(olga.email)
-  await page.getByRole('button', { name: 'Add responder' }).click()
-  await page.getByText(`${olga.email} was added as a responder.`).waitFor()
-  await page.getByLabel('Somebody else').fill(backup.name)
-  await page.getByRole('button', { name: 'Reassign' }).click()
-  await page.getByText(`Reassigned to ${backup.name}.`).waitFor()
-  await context.close()
-  await world.settle()
-  olga.expectPage(/billing/)
-  backup.expectPage(/billing/)
-})
-
-test('on the page of a private link “Try again” repeats what failed, and nothing else', { timeout: 120_000 * patience }, async ({ world }) => {
-  const { team, primary, backup } = await world.team({ tiers: 2 })
-  await world.service('billing', team)
-  await world.alert({ service: 'billing' })
-  const token = linkIn(primary.expectPage(/billing/), '/a/')
-  const context = await browser.newContext({ viewport: sizes.phone, baseURL: world.origin })
-  const page = await context.newPage()
-  const failOnce = (name: string) => page.route(`**/page-links/${name}`, route => route.fulfill({ status: 500 }), { times: 1 })
-  await failOnce('view')
-  await page.goto(`/a/${token}`)
-  await page.getByRole('button', { name: 'Try again' }).click()
-  await page.getByRole('button', { name: 'Acknowledge' }).click()
-  await page.getByText(`Acknowledged by you, ${primary.name}.`).waitFor()
-  await failOnce('snooze')
-  await page.getByRole('button', { name: 'Snooze 30 min' }).click()
-  await page.getByRole('button', { name: 'Try again' }).click()
-  await page.getByText('Snoozed until').waitFor()
-  await failOnce('release')
-  await page.getByRole('button', { name: 'Release' }).click()
-  await page.getByRole('button', { name: 'Try again' }).click()
-  await page.getByText('Escalated to the next level.').waitFor()
-  expect(await page.getByRole('alert').count(), 'what has worked is no fault any more').toBe(0)
-  await context.close()
-  await world.settle()
-  backup.expectPage(/billing/)
 })
 
 test('an encrypted push becomes a notification while no page is open, and its button acknowledges', { timeout: 120_000 * patience }, async ({ skip }) => {
