@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
+import type { Route } from '@tocsin/api'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type HtmlTagDescriptor, type Plugin } from 'vite'
 
@@ -41,8 +42,43 @@ function compress(): Plugin {
   }
 }
 
+const isContract = (id: string) => /\/packages\/(api|events|oncall)\/src\//.test(id)
+const table = '\0route-table'
+
+/**
+ * The contract is large, and most of a page needs little of it. What a page does not use of it goes: schemas are made by calls, which a bundler keeps unless it
+ * is told that they do nothing else. And the client is given each route without its schemas, which forms fetch for themselves.
+ */
+function slimContract(): Plugin {
+  return {
+    name: 'slim-contract',
+    enforce: 'post',
+    resolveId: {
+      order: 'pre',
+      handler: (source, importer) => (source === './routes.ts' && importer?.endsWith('/packages/api/src/client.ts') ? table : undefined),
+    },
+    async load(id) {
+      if (id !== table) return undefined
+      const { routes } = await import('../../packages/api/src/routes.ts')
+      const slim = Object.entries(routes as Record<string, Route>).map(([name, { method, path, produces }]) => [name, { method, path, produces }])
+      return `export const routes = ${JSON.stringify(Object.fromEntries(slim))}`
+    },
+    transform(code, id) {
+      if (!isContract(id)) return undefined
+      const constants = this.parse(code).body.flatMap(statement => {
+        const declaration = statement.type === 'ExportNamedDeclaration' ? statement.declaration : statement
+        return declaration?.type === 'VariableDeclaration' ? declaration.declarations.flatMap(({ init }) => init ?? []) : []
+      })
+      let pure = code
+      for (const { start, end } of constants.toReversed())
+        pure = `${pure.slice(0, start)}/* @__PURE__ */ (() => (${pure.slice(start, end)}))()${pure.slice(end)}`
+      return { code: pure, map: null, moduleSideEffects: false }
+    },
+  }
+}
+
 export default defineConfig({
-  plugins: [react(), preloadFont(), compress()],
+  plugins: [react(), slimContract(), preloadFont(), compress()],
   build: {
     outDir,
     // The server looks up the script of private links; a test, what each page loads.

@@ -1,10 +1,10 @@
 import { Anchor, Button, FileInput, Progress, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { type Problem, ReportInput, uploadLimits } from '@tocsin/api'
+import { type Problem, uploadLimits } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { EntryFrame } from '../entry/frame.tsx'
-import { errorsOf } from '../forms.ts'
+import { errorsOf, fetchContract } from '../forms.ts'
 import { FormProblem } from '../parts/page.tsx'
 
 interface Sent {
@@ -26,7 +26,8 @@ function ReportPage({ audience }: { audience: 'employee' | 'customer' }) {
   const [progress, setProgress] = useState<number>()
   const form = useForm({
     initialValues: { audience, text: '', happenedAt: '', affected: '', contactName: '', contactEmail: '', code: '' },
-    validate: values => errorsOf(ReportInput, values),
+    validate: values => errorsOf('report', values),
+    onValuesChange: () => void fetchContract(),
   })
   const tooLarge = files.find(file => file.size > uploadLimits.fileBytes)
   const submit = form.onSubmit(values => {
