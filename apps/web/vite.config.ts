@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import type { Route } from '@tocsin/api'
 import react from '@vitejs/plugin-react'
+import { type Selector, transform } from 'lightningcss'
 import { defineConfig, type HtmlTagDescriptor, type Plugin } from 'vite'
 
 const [packBrotli, packGzip] = [promisify(brotliCompress), promisify(gzip)]
@@ -15,8 +17,45 @@ function preloadFont(): Plugin {
     name: 'preload-font',
     transformIndexHtml: (_, { bundle = {} }): HtmlTagDescriptor[] =>
       Object.keys(bundle)
-        .filter(file => /inter-latin-wght-normal-.*\.woff2$/.test(file))
+        .filter(file => /inter-latin-[\w-]{8}\.woff2$/.test(file))
         .map(file => ({ tag: 'link', attrs: { rel: 'preload', as: 'font', type: 'font/woff2', href: `/${file}`, crossorigin: true }, injectTo: 'head' })),
+  }
+}
+
+/** Drops the style rules of the component library's components that no page uses: its classes are hashes, which stand in the script of their component. */
+function dropUnusedStyles(): Plugin {
+  return {
+    name: 'drop-unused-styles',
+    apply: 'build',
+    generateBundle: {
+      order: 'post',
+      handler(_, bundle) {
+        const files = Object.values(bundle)
+        const scripts = files.flatMap(file => (file.type === 'chunk' ? file.code : [])).join('\n')
+        const isUsed = (selector: Selector) => selector.every(part => part.type !== 'class' || !/^m_[0-9a-f]+$/.test(part.name) || scripts.includes(part.name))
+        for (const file of files) {
+          if (file.type !== 'asset' || !file.fileName.endsWith('.css')) continue
+          const { code } = transform({
+            filename: file.fileName,
+            code: Buffer.from(file.source),
+            minify: true,
+            visitor: {
+              Rule: {
+                style: ({ value }) => (value.selectors.some(isUsed) ? undefined : []),
+              },
+            },
+          })
+          // Browsers keep a file for good by its name: what was dropped is part of that.
+          const name = file.fileName.replace(/-[\w-]{8}\.css$/, `-${createHash('sha256').update(code).digest('base64url').slice(0, 8)}.css`)
+          for (const other of files) {
+            if (other.type === 'chunk') other.code = other.code.replaceAll(file.fileName, name)
+            else if (typeof other.source === 'string') other.source = other.source.replaceAll(file.fileName, name)
+          }
+          file.source = code
+          file.fileName = name
+        }
+      },
+    },
   }
 }
 
@@ -44,6 +83,9 @@ function compress(): Plugin {
 
 const isContract = (id: string) => /\/packages\/(api|events|oncall)\/src\//.test(id)
 const table = '\0route-table'
+/** Marks the modules of a second copy of the contract, the whole one: what one part of the pages uses of a module, all would have to fetch. */
+const whole = '?whole'
+const wantsWhole = (importer: string) => importer.endsWith(whole) || /\/src\/(contract\.ts|reference\/reference-page\.tsx)$/.test(importer)
 
 /**
  * The contract is large, and most of a page needs little of it. What a page does not use of it goes: schemas are made by calls, which a bundler keeps unless it
@@ -55,7 +97,12 @@ function slimContract(): Plugin {
     enforce: 'post',
     resolveId: {
       order: 'pre',
-      handler: (source, importer) => (source === './routes.ts' && importer?.endsWith('/packages/api/src/client.ts') ? table : undefined),
+      async handler(source, importer = '') {
+        if (source === './routes.ts' && importer.endsWith('/packages/api/src/client.ts')) return table
+        if (!wantsWhole(importer)) return undefined
+        const resolved = await this.resolve(source, importer.replace(whole, ''), { skipSelf: true })
+        return resolved && isContract(resolved.id) ? `${resolved.id}${whole}` : undefined
+      },
     },
     async load(id) {
       if (id !== table) return undefined
@@ -78,7 +125,7 @@ function slimContract(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [react(), slimContract(), preloadFont(), compress()],
+  plugins: [react(), slimContract(), dropUnusedStyles(), preloadFont(), compress()],
   build: {
     outDir,
     // The server looks up the script of private links; a test, what each page loads.

@@ -2,16 +2,18 @@ import '@fontsource-variable/inter'
 import '@mantine/core/styles.css'
 import '@mantine/notifications/styles.css'
 import '@mantine/spotlight/styles.css'
+import './fonts/fonts.css'
 import './styles.css'
 import { MantineProvider } from '@mantine/core'
-import { Notifications } from '@mantine/notifications'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
-import { StrictMode } from 'react'
+import { lazy, StrictMode, Suspense } from 'react'
 import { createRoot } from 'react-dom/client'
-import { ConfirmIdentity } from './entry/confirm-identity.tsx'
 import { router } from './router.tsx'
 import { theme } from './theme.ts'
+
+// What is shown on top of every page is needed after the page itself.
+const Overlays = lazy(() => import('./overlays.tsx'))
 
 const root = document.getElementById('root')
 if (!root) throw new Error('the page has a root')
@@ -19,10 +21,11 @@ if (!root) throw new Error('the page has a root')
 createRoot(root).render(
   <StrictMode>
     <MantineProvider theme={theme} defaultColorScheme="auto">
-      <Notifications position="bottom-right" limit={3} autoClose={3_500} />
       <QueryClientProvider client={new QueryClient()}>
         <RouterProvider router={router} />
-        <ConfirmIdentity />
+        <Suspense>
+          <Overlays />
+        </Suspense>
       </QueryClientProvider>
     </MantineProvider>
   </StrictMode>,

@@ -1,6 +1,6 @@
 import { Alert, Button, Group, Modal, Select, SimpleGrid, Stack, Text, Textarea } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { SeverityCriteria as Criteria, type Incident, type Proposal, type SeverityCriteria } from '@tocsin/api'
+import { type Incident, type Proposal, type SeverityCriteria, severityAnswers } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRecordForm, useRouteForm } from '../forms.ts'
 import { Defanged } from '../parts/defanged.tsx'
@@ -143,7 +143,7 @@ export function ProposeModal({ incident, kind, onClose }: { incident: Incident; 
                 <Select
                   key={name}
                   label={question}
-                  data={Criteria.shape[name].options.map(value => ({ value, label: value.replaceAll('-', ' ') }))}
+                  data={severityAnswers[name].map(value => ({ value, label: value.replaceAll('-', ' ') }))}
                   allowDeselect={false}
                   {...form.getInputProps(`criteria.${name}`)}
                 />
