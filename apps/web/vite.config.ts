@@ -130,7 +130,22 @@ export default defineConfig({
     outDir,
     // The server looks up the script of private links; a test, what each page loads.
     manifest: true,
-    rollupOptions: { input: ['index.html', 'src/paging/link-page.ts'] },
+    rollupOptions: {
+      input: ['index.html', 'src/paging/link-page.ts'],
+      output: {
+        // What every page needs is one file, and what many share another: they compress better than many small ones.
+        advancedChunks: {
+          groups: [
+            {
+              name: 'core',
+              test: /node_modules\/(react|react-dom|scheduler|@tanstack|@floating-ui|clsx|@mantine\/(hooks|store))\/|vite\/preload-helper/,
+              priority: 2,
+            },
+            { name: 'common', test: /node_modules\/@(mantine|tabler)|apps\/web\/src\//, minShareCount: 10 },
+          ],
+        },
+      },
+    },
     // The content security policy allows no inline scripts and no data: scripts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

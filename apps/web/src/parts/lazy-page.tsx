@@ -1,9 +1,18 @@
-import { Box, Button, Group, Loader, Stack, Text, Title } from '@mantine/core'
+import { Box, Button, Group, Loader, Skeleton, Stack, Text, Title } from '@mantine/core'
 import { type ErrorComponentProps, lazyRouteComponent, useRouter } from '@tanstack/react-router'
+import { type ComponentType, lazy, Suspense } from 'react'
 
 /** A part of Tocsin that could not be fetched: there is no network, or the server has a newer version, whose parts have other names. */
 class NotFetched extends Error {
   override readonly name = 'NotFetched'
+}
+
+async function fetched<Parts>(fetchParts: () => Promise<Parts>): Promise<Parts> {
+  try {
+    return await fetchParts()
+  } catch (error) {
+    throw new NotFetched('This part of Tocsin could not be loaded.', { cause: error })
+  }
 }
 
 /**
@@ -11,12 +20,17 @@ class NotFetched extends Error {
  * browser: here the person decides.
  */
 export const lazyPage = <Pages extends Record<Name, () => React.ReactNode>, Name extends string>(fetchPages: () => Promise<Pages>, name: Name) =>
-  lazyRouteComponent(async () => {
-    const pages = await fetchPages().catch((error: unknown) => {
-      throw new NotFetched('This part of Tocsin could not be loaded.', { cause: error })
-    })
-    return { default: pages[name] }
-  })
+  lazyRouteComponent(async () => ({ default: (await fetched(fetchPages))[name] }))
+
+/** A part of a page that few see, such as a tab: it is fetched when it is shown first. */
+export function lazyPart<Props extends object>(fetchPart: () => Promise<ComponentType<Props>>): ComponentType<Props> {
+  const Part = lazy(async () => ({ default: await fetched(fetchPart) }))
+  return props => (
+    <Suspense fallback={<Skeleton height={88} m="md" role="group" aria-busy="true" aria-label="Loading" />}>
+      <Part {...props} />
+    </Suspense>
+  )
+}
 
 /** Instead of a page that could not be fetched, or that failed: never nothing. */
 export function PageFailed({ error }: ErrorComponentProps) {
