@@ -134,7 +134,7 @@ export default defineConfig({
       input: ['index.html', 'src/paging/link-page.ts'],
       output: {
         // What every page needs is one file, and what many share another: they compress better than many small ones.
-        advancedChunks: {
+        codeSplitting: {
           groups: [
             {
               name: 'core',

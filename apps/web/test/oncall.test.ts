@@ -4,7 +4,7 @@ import { hasWholeBrowser, openBrowser, openWholeBrowser, wholeBrowserMissing } f
 import { patience } from '../../server/test/patience.ts'
 import { startPeer } from '../../server/test/peer.ts'
 import { makeSubscription } from '../../server/test/push.ts'
-import { buildWorld, test } from '../../server/test/world.ts'
+import { buildWorld, linkIn, test } from '../../server/test/world.ts'
 import { seriousViolations } from './axe.ts'
 import { openPlace, sizes } from './tour.ts'
 

@@ -16,6 +16,7 @@ import { OpenProposals, ProposeModal, proposalTitles } from './proposals.tsx'
 import { OpenHandovers, RolesSection } from './roles.tsx'
 import { SecondLooks } from './segregation.tsx'
 import { TimelineTab } from './timeline-tab.tsx'
+import { TransitionModal } from './transition-modal.tsx'
 
 const IncidentNotices = lazyPart(async () => (await import('../notices/incident-notices.tsx')).IncidentNotices)
 const ReviewTab = lazyPart(async () => (await import('../reviews/review-tab.tsx')).ReviewTab)
@@ -23,7 +24,6 @@ const NotesTab = lazyPart(async () => (await import('./notes-tab.tsx')).NotesTab
 const ScopeTab = lazyPart(async () => (await import('./scope-tab.tsx')).ScopeTab)
 const TasksTab = lazyPart(async () => (await import('./tasks-tab.tsx')).TasksTab)
 const ReopenModal = lazyPart(async () => (await import('./reopen-modal.tsx')).ReopenModal)
-const TransitionModal = lazyPart(async () => (await import('./transition-modal.tsx')).TransitionModal)
 
 const actionLabels: Record<string, string> = {
   declare: 'Declare',
