@@ -75,7 +75,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const client = new pg.Client({ connectionString: postgres.ownerUrl.replace(/\/tocsin$/, '/postgres') })
   await client.connect()
   // Tests need the behaviour of a database, not its durability: the one test that kills it starts its own.
-  await client.query('alter system set synchronous_commit = off')
+  for (const setting of ['synchronous_commit', 'fsync', 'full_page_writes']) await client.query(`alter system set ${setting} = off`)
   await client.query('select pg_reload_conf()')
   await client.query('alter database tocsin with is_template true')
   await client.end()

@@ -1,10 +1,18 @@
 import { type UseFormReturnType, useForm } from '@mantine/form'
-import { ProblemError, type RouteName, routes, validate } from '@tocsin/api'
-import { type ReactNode, useState } from 'react'
+import { ProblemError, type RouteName } from '@tocsin/api'
+import { type ReactNode, useRef, useState } from 'react'
 import { type Reply, sentenceOf, useCommand } from './api.ts'
 
 type Values = Record<string, unknown>
-type Schema = Parameters<typeof validate>[0]
+type Contract = typeof import('./contract.ts')
+type Schema = Parameters<Contract['validate']>[0]
+
+let contract: Contract | undefined
+
+/** Fetches the schemas of the contract while somebody types. Where they do not come, the server alone says what is wrong. */
+export async function fetchContract(): Promise<void> {
+  contract ??= await import('./contract.ts').catch(() => undefined)
+}
 
 /** What is wrong with one word of a list stands at the list, and names the word: the words have no fields of their own. */
 function atLists(errors: Record<string, ReactNode>, body: unknown): Record<string, ReactNode> {
@@ -17,9 +25,11 @@ function atLists(errors: Record<string, ReactNode>, body: unknown): Record<strin
   )
 }
 
-/** What is wrong with each field, in the words of the contract; the first thing where there are several. */
-export function errorsOf(schema: Schema, values: unknown): Record<string, string> {
-  const checked = validate(schema, values)
+/** What is wrong with each field of a body, in the words of the contract; the first thing where there are several. */
+export function errorsOf(name: RouteName, values: unknown): Record<string, string> {
+  const { body } = (contract?.routes[name] ?? {}) as { body?: Schema }
+  if (contract === undefined || body === undefined) return {}
+  const checked = contract.validate(body, values)
   return 'errors' in checked ? Object.fromEntries(checked.errors.toReversed().map(({ path, message }) => [path, message])) : {}
 }
 
@@ -52,17 +62,16 @@ interface RouteForm<V extends Values> {
  * `around` gives what of the call is not the body.
  */
 export function useRouteForm<Name extends RouteName, V extends Values>(name: Name, initialValues: V, options: RouteFormOptions<Name, V> = {}): RouteForm<V> {
-  const { body } = routes[name] as { body?: Schema }
   const toBody = options.toBody ?? ((values: V) => values)
   const validate = (values: V): Record<string, ReactNode> => {
     const sent = toBody(values) as Values
-    return body ? atLists(errorsOf(body, sent), sent) : {}
+    return atLists(errorsOf(name, sent), sent)
   }
-  const form = useForm<V>({ initialValues, validate })
+  const form = useForm<V>({ initialValues, validate, onValuesChange: () => void fetchContract() })
   const command = useCommand(name, { ...options, isQuiet: true })
-  const submit = form.onSubmit(
-    (values, event) => {
-      const shown = event?.target
+  const shown = useRef<EventTarget>(undefined)
+  const send = form.onSubmit(
+    values => {
       // biome-ignore lint/plugin: what a form holds is checked by the route's own schema just above; its type is as wide as inputs are
       command.mutate({ ...options.around?.(), body: toBody(values) } as never, {
         onSuccess: reply => options.onShown?.(reply),
@@ -72,12 +81,18 @@ export function useRouteForm<Name extends RouteName, V extends Values>(name: Nam
           form.setErrors(
             known.length > 0 ? atLists(Object.fromEntries(known.map(each => [each.path, each.message])), toBody(values)) : { form: sentenceOf(error, name) },
           )
-          focusInvalid(shown)
+          focusInvalid(shown.current)
         },
       })
     },
-    (_errors, _values, event) => focusInvalid(event?.target),
+    () => focusInvalid(shown.current),
   )
+  const submit = (event?: React.FormEvent<HTMLFormElement>) => {
+    shown.current = event?.target
+    if (contract !== undefined) return send(event)
+    event?.preventDefault()
+    void fetchContract().then(() => send())
+  }
   return { form, submit, isBusy: command.isPending }
 }
 

@@ -1,52 +1,22 @@
-import { createRootRoute, createRoute, createRouter, Outlet } from '@tanstack/react-router'
-import { AccountPage } from './account/account-page.tsx'
-import { AlertPage } from './alerts/alert-page.tsx'
-import { AlertsPage } from './alerts/alerts-page.tsx'
-import { readSelection } from './alerts/selection.ts'
-import { SilencesPage } from './alerts/silences-page.tsx'
-import { DetectionPage } from './detection/detection-page.tsx'
-import { NewRulePage, RulePage } from './detection/rule-page.tsx'
-import { CustomersPage } from './directory/customers-page.tsx'
-import { PeoplePage } from './directory/people-page.tsx'
-import { ServicesPage } from './directory/services-page.tsx'
-import { InvitePage } from './entry/invite-page.tsx'
-import { NotFoundPage } from './entry/not-found-page.tsx'
-import { ForgotPasswordPage, ResetPasswordPage } from './entry/reset-password-page.tsx'
-import { SetupPage } from './entry/setup-page.tsx'
-import { SignInPage } from './entry/sign-in-page.tsx'
-import { HomePage } from './home/home-page.tsx'
-import { IncidentPage } from './incidents/incident-page.tsx'
-import { IncidentsPage } from './incidents/incidents-page.tsx'
-import { JournalPage } from './journal/journal-page.tsx'
-import { journalSearch } from './journal/search-form.tsx'
-import { NoticesPage } from './notices/notices-page.tsx'
-import { MessageLogPage } from './notify/message-log-page.tsx'
-import { PageLinkPage } from './paging/page-link-page.tsx'
-import { PageTimelinePage } from './paging/page-timeline-page.tsx'
-import { PagesPage } from './paging/pages-page.tsx'
-import { SimulatePage } from './paging/simulate-page.tsx'
-import { ReferencePage } from './reference/reference-page.tsx'
-import { FollowReportPage } from './reports/follow-report-page.tsx'
-import { ReportPage } from './reports/report-page.tsx'
-import { FollowUpsPage } from './reviews/follow-ups-page.tsx'
-import { OnCallPage } from './scheduling/on-call-page.tsx'
-import { TeamPage } from './scheduling/team-page.tsx'
-import { SettingsPage } from './settings/settings-page.tsx'
-import { Shell } from './shell/shell.tsx'
+import { createRootRoute, createRoute, createRouter, Outlet, type RouteComponent } from '@tanstack/react-router'
+import { alertsSearch } from './alerts/alerts-search.ts'
+import { journalSearch } from './journal/journal-search.ts'
+import { lazyPage as lazy, PageFailed, PagePending } from './parts/lazy-page.tsx'
 
+// Each page is a part of its own, which is fetched when it is opened.
 const root = createRootRoute({
   component: Outlet,
-  notFoundComponent: NotFoundPage,
+  notFoundComponent: lazy(() => import('./entry/not-found-page.tsx'), 'NotFoundPage'),
 })
-const inside = createRoute({ getParentRoute: () => root, id: 'inside', component: Shell })
-const page = <Path extends string>(path: Path, component: () => React.ReactNode) => createRoute({ getParentRoute: () => inside, path, component })
-const outside = <Path extends string>(path: Path, component: () => React.ReactNode) => createRoute({ getParentRoute: () => root, path, component })
+const inside = createRoute({ getParentRoute: () => root, id: 'inside', component: lazy(() => import('./shell/shell.tsx'), 'Shell') })
+const page = <Path extends string>(path: Path, component: RouteComponent) => createRoute({ getParentRoute: () => inside, path, component })
+const outside = <Path extends string>(path: Path, component: RouteComponent) => createRoute({ getParentRoute: () => root, path, component })
 
 /** Which tab is open is in the address. */
 const incident = createRoute({
   getParentRoute: () => inside,
   path: '/incidents/$id',
-  component: IncidentPage,
+  component: lazy(() => import('./incidents/incident-page.tsx'), 'IncidentPage'),
   validateSearch: ({ tab }: Record<string, unknown>): { tab?: string } => (typeof tab === 'string' ? { tab } : {}),
 })
 
@@ -54,63 +24,158 @@ const incident = createRoute({
 const pages = createRoute({
   getParentRoute: () => inside,
   path: '/pages',
-  component: PagesPage,
+  component: lazy(() => import('./paging/pages-page.tsx'), 'PagesPage'),
   validateSearch: ({ view }: Record<string, unknown>): { view?: 'all' } => (view === 'all' ? { view } : {}),
 })
 
 /** Which alerts are listed, and which is open, is in the address. */
-const alerts = createRoute({ getParentRoute: () => inside, path: '/alerts', component: AlertsPage, validateSearch: readSelection })
+const alerts = createRoute({
+  getParentRoute: () => inside,
+  path: '/alerts',
+  component: lazy(() => import('./alerts/alerts-page.tsx'), 'AlertsPage'),
+  validateSearch: alertsSearch,
+})
 
 /** Which service a page is simulated for is in the address. */
 const simulate = createRoute({
   getParentRoute: () => inside,
   path: '/on-call/simulate',
-  component: SimulatePage,
+  component: lazy(() => import('./paging/simulate-page.tsx'), 'SimulatePage'),
   validateSearch: ({ service }: Record<string, unknown>): { service?: string } => (typeof service === 'string' ? { service } : {}),
 })
 
 /** What the audit log is searched for is in the address. */
-const journal = createRoute({ getParentRoute: () => inside, path: '/journal', component: JournalPage, validateSearch: journalSearch })
+const journal = createRoute({
+  getParentRoute: () => inside,
+  path: '/journal',
+  component: lazy(() => import('./journal/journal-page.tsx'), 'JournalPage'),
+  validateSearch: journalSearch,
+})
 
 const tree = root.addChildren([
   inside.addChildren([
-    page('/', HomePage),
+    page(
+      '/',
+      lazy(() => import('./home/home-page.tsx'), 'HomePage'),
+    ),
     alerts,
-    page('/alerts/$id', AlertPage),
-    page('/silences', SilencesPage),
-    page('/incidents', IncidentsPage),
+    page(
+      '/alerts/$id',
+      lazy(() => import('./alerts/alert-page.tsx'), 'AlertPage'),
+    ),
+    page(
+      '/silences',
+      lazy(() => import('./alerts/silences-page.tsx'), 'SilencesPage'),
+    ),
+    page(
+      '/incidents',
+      lazy(() => import('./incidents/incidents-page.tsx'), 'IncidentsPage'),
+    ),
     incident,
-    page('/detection', DetectionPage),
-    page('/detection/new', NewRulePage),
-    page('/detection/rules/$id', RulePage),
-    page('/notices', NoticesPage),
-    page('/follow-ups', FollowUpsPage),
-    page('/on-call', OnCallPage),
+    page(
+      '/detection',
+      lazy(() => import('./detection/detection-page.tsx'), 'DetectionPage'),
+    ),
+    page(
+      '/detection/new',
+      lazy(() => import('./detection/rule-page.tsx'), 'NewRulePage'),
+    ),
+    page(
+      '/detection/rules/$id',
+      lazy(() => import('./detection/rule-page.tsx'), 'RulePage'),
+    ),
+    page(
+      '/notices',
+      lazy(() => import('./notices/notices-page.tsx'), 'NoticesPage'),
+    ),
+    page(
+      '/follow-ups',
+      lazy(() => import('./reviews/follow-ups-page.tsx'), 'FollowUpsPage'),
+    ),
+    page(
+      '/on-call',
+      lazy(() => import('./scheduling/on-call-page.tsx'), 'OnCallPage'),
+    ),
     simulate,
-    page('/on-call/$id', TeamPage),
+    page(
+      '/on-call/$id',
+      lazy(() => import('./scheduling/team-page.tsx'), 'TeamPage'),
+    ),
     pages,
-    page('/pages/$id', PageTimelinePage),
-    page('/services', ServicesPage),
-    page('/customers', CustomersPage),
-    page('/people', PeoplePage),
-    page('/messages', MessageLogPage),
+    page(
+      '/pages/$id',
+      lazy(() => import('./paging/page-timeline-page.tsx'), 'PageTimelinePage'),
+    ),
+    page(
+      '/services',
+      lazy(() => import('./directory/services-page.tsx'), 'ServicesPage'),
+    ),
+    page(
+      '/customers',
+      lazy(() => import('./directory/customers-page.tsx'), 'CustomersPage'),
+    ),
+    page(
+      '/people',
+      lazy(() => import('./directory/people-page.tsx'), 'PeoplePage'),
+    ),
+    page(
+      '/messages',
+      lazy(() => import('./notify/message-log-page.tsx'), 'MessageLogPage'),
+    ),
     journal,
-    page('/settings', SettingsPage),
-    page('/account', AccountPage),
-    page('/reference', ReferencePage),
+    page(
+      '/settings',
+      lazy(() => import('./settings/settings-page.tsx'), 'SettingsPage'),
+    ),
+    page(
+      '/account',
+      lazy(() => import('./account/account-page.tsx'), 'AccountPage'),
+    ),
+    page(
+      '/reference',
+      lazy(() => import('./reference/reference-page.tsx'), 'ReferencePage'),
+    ),
   ]),
-  outside('/sign-in', SignInPage),
-  outside('/forgot-password', ForgotPasswordPage),
-  outside('/reset-password/$token', ResetPasswordPage),
-  outside('/setup/$token', SetupPage),
-  outside('/invite/$token', InvitePage),
-  outside('/report', () => <ReportPage audience="employee" />),
-  outside('/report/customer', () => <ReportPage audience="customer" />),
-  outside('/r/$token', FollowReportPage),
-  outside('/a/$token', PageLinkPage),
+  outside(
+    '/sign-in',
+    lazy(() => import('./entry/sign-in-page.tsx'), 'SignInPage'),
+  ),
+  outside(
+    '/forgot-password',
+    lazy(() => import('./entry/reset-password-page.tsx'), 'ForgotPasswordPage'),
+  ),
+  outside(
+    '/reset-password/$token',
+    lazy(() => import('./entry/reset-password-page.tsx'), 'ResetPasswordPage'),
+  ),
+  outside(
+    '/setup/$token',
+    lazy(() => import('./entry/setup-page.tsx'), 'SetupPage'),
+  ),
+  outside(
+    '/invite/$token',
+    lazy(() => import('./entry/invite-page.tsx'), 'InvitePage'),
+  ),
+  outside(
+    '/report',
+    lazy(() => import('./reports/report-page.tsx'), 'EmployeeReportPage'),
+  ),
+  outside(
+    '/report/customer',
+    lazy(() => import('./reports/report-page.tsx'), 'CustomerReportPage'),
+  ),
+  outside(
+    '/r/$token',
+    lazy(() => import('./reports/follow-report-page.tsx'), 'FollowReportPage'),
+  ),
 ])
 
-export const router = createRouter({ routeTree: tree, defaultPreload: 'intent' })
+export const router = createRouter({
+  routeTree: tree,
+  defaultPreload: 'intent',
+  defaultErrorComponent: PageFailed,
+  defaultPendingComponent: PagePending,
+})
 
 declare module '@tanstack/react-router' {
   interface Register {

@@ -190,6 +190,12 @@ export async function openPlace(
   }
   await context.clock.setFixedTime(world.now)
   const page = await context.newPage()
+  await goTo(page, path)
+  return { page, close: () => context.close() }
+}
+
+/** Loads another page in the same browser, and waits until it has what it shows. */
+export async function goTo(page: Page, path: string): Promise<void> {
   await page.goto(path)
   await page
     .locator('h1')
@@ -199,5 +205,4 @@ export async function openPlace(
       throw new Error(`${path} does not show: ${((await page.locator('body').textContent()) ?? '').slice(0, 300)}`)
     })
   await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' })
-  return { page, close: () => context.close() }
 }

@@ -15,16 +15,27 @@ export const incidentClasses = ['suspected', 'security-incident', 'customer-repo
 export const IncidentClass = z.enum(incidentClasses)
 export type IncidentClass = z.output<typeof IncidentClass>
 
+/** The questions that severity follows from, each with its answers, the least severe first. */
+export const severityAnswers = {
+  privacy: ['none', 'possible', 'confirmed'],
+  impact: ['none', 'degraded', 'outage', 'destructive'],
+  scope: ['one-asset', 'one-service', 'several-services', 'widespread'],
+  customers: ['none', 'one', 'several', 'most'],
+  region: ['one', 'several', 'global'],
+  data: ['none', 'internal', 'confidential', 'restricted'],
+  recoverability: ['regular', 'supplemented', 'extended', 'not-recoverable'],
+} as const
+
 /** What severity follows from. Each answer is a fact about the incident; the rule that weighs them is the server's. */
 export const SeverityCriteria = z
   .object({
-    privacy: z.enum(['none', 'possible', 'confirmed']).describe('Is personal or customer data exposed?'),
-    impact: z.enum(['none', 'degraded', 'outage', 'destructive']).describe('Impact on the confidentiality, integrity or availability of the service'),
-    scope: z.enum(['one-asset', 'one-service', 'several-services', 'widespread']),
-    customers: z.enum(['none', 'one', 'several', 'most']),
-    region: z.enum(['one', 'several', 'global']),
-    data: z.enum(['none', 'internal', 'confidential', 'restricted']).describe('The most sensitive class of data affected'),
-    recoverability: z.enum(['regular', 'supplemented', 'extended', 'not-recoverable']).describe('NIST SP 800-61 recoverability effort'),
+    privacy: z.enum(severityAnswers.privacy).describe('Is personal or customer data exposed?'),
+    impact: z.enum(severityAnswers.impact).describe('Impact on the confidentiality, integrity or availability of the service'),
+    scope: z.enum(severityAnswers.scope),
+    customers: z.enum(severityAnswers.customers),
+    region: z.enum(severityAnswers.region),
+    data: z.enum(severityAnswers.data).describe('The most sensitive class of data affected'),
+    recoverability: z.enum(severityAnswers.recoverability).describe('NIST SP 800-61 recoverability effort'),
   })
   .meta({ id: 'SeverityCriteria' })
 export type SeverityCriteria = z.output<typeof SeverityCriteria>

@@ -131,6 +131,7 @@ export const SnoozeMinutes = z.number().int().min(5, 'must be at least 5 minutes
 const Colleague = Line(200).describe('Name of a team member, or email address of anyone in the organization')
 const PageLink = z.object({ token: z.string().max(300) })
 const PageView = z.object({
+  pageId: Id.nullable().describe('The page; null for a link that several pages were sent with'),
   title: z.string(),
   summary: z.string(),
   severity: Severity,

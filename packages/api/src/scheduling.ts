@@ -60,8 +60,20 @@ export const TeamOnCallInput = z.object({
 /** Settings as they are stored: every tier has its id. */
 export const TeamOnCallSettings = TeamOnCallInput.extend({ tiers: z.array(Tier) })
 export type TeamOnCallSettings = z.output<typeof TeamOnCallSettings>
-/** The settings of a team that has set nothing. */
-export const teamOnCallDefaults = TeamOnCallSettings.parse({ timeZone: 'UTC', tiers: [] })
+/** The settings of a team that has set nothing: the defaults of the schema, which is not needed to know them. */
+export const teamOnCallDefaults: TeamOnCallSettings = {
+  timeZone: 'UTC',
+  tiers: [],
+  longestDays: null,
+  longestNights: null,
+  fallback: [],
+  policyId: null,
+  routing: [],
+  highFrom: 'high',
+  progressMinutes: null,
+  holidays: [],
+  traineeShifts: 3,
+}
 
 /** Setting up names the tiers that it makes by their number. */
 const SetUpTarget = z.union([z.object({ kind: z.literal('tier'), tier: z.number().int().min(0).max(2).describe('0 is the first tier') }), PageTarget])

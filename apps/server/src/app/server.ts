@@ -30,14 +30,14 @@ import { openMetrics } from '../kernel/telemetry.ts'
 import { UnreadableWatch } from '../kernel/unreadable-watch.ts'
 import { type Inbox, openAnswers } from '../notify/index.ts'
 import { openOrganization } from '../organization/index.ts'
-import { openAnswerDesk, resumePaging } from '../paging/index.ts'
+import { mountLinkPage, openAnswerDesk, resumePaging } from '../paging/index.ts'
 import { resumeScheduling } from '../scheduling/index.ts'
 import { type OpenedContext, openContext } from './context.ts'
 import { holdDataFolder } from './data-folder.ts'
 import { Lifetime } from './lifetime.ts'
 import { openPagingModules } from './pager.ts'
 import { PagerSupervisor } from './pager-supervisor.ts'
-import { servePages } from './pages.ts'
+import { linkPageScript, servePages } from './pages.ts'
 import { systemBindings } from './system.ts'
 
 export interface Server {
@@ -181,6 +181,7 @@ export async function startServer(config: Config, log: import('pino').Logger, cl
     detection.mount(http)
     mountWitness(http, context)
     const inbox = openAnswers(http, context, openAnswerDesk(context), certificate)
+    mountLinkPage(http, context, { drain, idempotency, script: linkPageScript() })
     await servePages(http)
     context.readers.follow(sealerName, (tx, entries) => context.sealer.seal(tx, entries), { isStrict: true, committed: () => context.sealer.committed() })
     if (acceptsRestoredLog && (await database.transaction(tx => context.sealer.accept(tx)))) await context.sealer.committed()

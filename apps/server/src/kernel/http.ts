@@ -24,6 +24,7 @@ import { newId } from './ids.ts'
 import { networkOf } from './network.ts'
 import { OwnBodies } from './own-bodies.ts'
 import { parse, schemaOf } from './own-body.ts'
+import { packReplies } from './pack-replies.ts'
 import { AppProblem, problemDetails } from './problems.ts'
 import { CallerLimits, perMinute, tooMany } from './request-limits.ts'
 import { isEqual } from './secrets.ts'
@@ -196,6 +197,7 @@ export async function openHttp(
     isPlainUtf8(request) ? done(null, body.length === 0 ? undefined : body) : done(unsupportedType()),
   )
   boundBytesInFlight(http)
+  packReplies(http)
   http.setErrorHandler((error, request, reply) => {
     if (hasHungUp(request)) {
       const route = request.routeOptions.url ?? 'none'

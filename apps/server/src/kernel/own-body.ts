@@ -28,6 +28,8 @@ const nothing = z.object({})
 export const schemaOf = (route: Route, part: 'query' | 'body'): z.ZodType | undefined => route[part] ?? (route.access.kind === 'public' ? undefined : nothing)
 
 /** What a part of a request of our own API is, by the schema of its route. @throws AppProblem invalid, naming each field that is wrong or not known */
+export function parse<Shape extends z.ZodType>(schema: Shape, value: unknown, part: Part): z.output<Shape>
+export function parse(schema: z.ZodType | undefined, value: unknown, part: Part): unknown
 export function parse(schema: z.ZodType | undefined, value: unknown, part: Part): unknown {
   if (!schema) return undefined
   const unacceptable = findUnacceptable(value)

@@ -161,6 +161,7 @@ async function viewOf(reader: Reader, responder: Responder): Promise<RouteReply<
             .toSorted(worstFirst)
             .map(one => `[${one.severity.toUpperCase()}] ${titleOf(one)}`)
             .join('\n'),
+    pageId: many === 1 ? page.id : null,
     severity: page.severity,
     state: page.state,
     levels: responder.pages.map(levelOf),

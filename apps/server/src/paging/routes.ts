@@ -5,14 +5,12 @@ import { onlyChanged } from '../journal/index.ts'
 import type { Tx } from '../kernel/database.ts'
 import { notFound } from '../kernel/problems.ts'
 import { acknowledgePage, snoozePage } from './acknowledge.ts'
-import { findColleague } from './answers.ts'
-import { levelOf } from './escalation.ts'
 import { readFairness } from './fairness.ts'
+import { actByLink } from './link-page/acts.ts'
 import { startDrill } from './pages.ts'
-import { addResponders, declinePage, escalatePage, releasePage } from './pass-on.ts'
+import { addResponders, declinePage, escalatePage } from './pass-on.ts'
 import { listPolicies, removePolicy, savePolicy } from './policies.ts'
 import { listDrills, listPages, readPage, readPageTimeline } from './read-pages.ts'
-import { responderOf, throughLink } from './responders.ts'
 import { saveTeamOnCall, setUpOnCall } from './settings.ts'
 
 export function pagingBindings(context: AppContext): Bindings {
@@ -69,28 +67,12 @@ function pageBindings(context: AppContext): Bindings {
       return read(tx, caller, await startDrill(tx, context, caller, team, body.urgency))
     }),
     query(routes.drills, (reader, { params, query }) => listDrills(reader, params.id, query)),
-    openCommand(routes.pageByLink, (tx, { body }) => throughLink(tx, context, body.token, async () => undefined)),
-    openCommand(routes.acknowledgeByLink, (tx, { body }) =>
-      throughLink(tx, context, body.token, ({ actor, personId }, page) => acknowledgePage(tx, context, actor, personId, page.id)),
-    ),
-    openCommand(routes.releaseByLink, (tx, { body }) =>
-      throughLink(tx, context, body.token, (responder, page) => releasePage(tx, context, responder, page.id)),
-    ),
-    openCommand(routes.escalateByLink, (tx, { body }) =>
-      throughLink(tx, context, body.token, (responder, page, place) =>
-        escalatePage(tx, context, responder, page.id, body.levels?.[place] ?? responder.levels.get(page.id) ?? levelOf(page)),
-      ),
-    ),
-    openCommand(routes.declineByLink, async (tx, { body }) => {
-      const to = body.to === null ? undefined : await findColleague(tx, (await responderOf(tx, context, body.token)).pages, body.to, 'to')
-      return throughLink(tx, context, body.token, (responder, page) => declinePage(tx, context, responder, page.id, { toId: to?.id ?? null, reason: '' }))
-    }),
-    openCommand(routes.addRespondersByLink, async (tx, { body }) => {
-      const { id } = await findColleague(tx, (await responderOf(tx, context, body.token)).pages, body.who, 'who')
-      return throughLink(tx, context, body.token, (responder, page) => addResponders(tx, context, responder, page.id, [id]))
-    }),
-    openCommand(routes.snoozeByLink, (tx, { body }) =>
-      throughLink(tx, context, body.token, (responder, page) => snoozePage(tx, responder, page.id, body.minutes)),
-    ),
+    openCommand(routes.pageByLink, (tx, { body }) => actByLink(tx, context, body.token, { act: 'view' })),
+    openCommand(routes.acknowledgeByLink, (tx, { body }) => actByLink(tx, context, body.token, { act: 'acknowledge' })),
+    openCommand(routes.releaseByLink, (tx, { body }) => actByLink(tx, context, body.token, { act: 'release' })),
+    openCommand(routes.escalateByLink, (tx, { body }) => actByLink(tx, context, body.token, { act: 'escalate', levels: body.levels })),
+    openCommand(routes.declineByLink, (tx, { body }) => actByLink(tx, context, body.token, { act: 'reassign', to: body.to })),
+    openCommand(routes.addRespondersByLink, (tx, { body }) => actByLink(tx, context, body.token, { act: 'add-responder', who: body.who })),
+    openCommand(routes.snoozeByLink, (tx, { body }) => actByLink(tx, context, body.token, { act: 'snooze', minutes: body.minutes })),
   ]
 }

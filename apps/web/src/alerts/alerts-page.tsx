@@ -12,6 +12,7 @@ import { useMay, useMe } from '../session.ts'
 import { type Acted, AssignDialog, CorrectDialog, DismissDialog, EscalateDialog, useQuickActs } from './acts.tsx'
 import { AlertPane } from './alert-pane.tsx'
 import { AlertTable } from './alert-table.tsx'
+import type { AlertsSearch } from './alerts-search.ts'
 import { Facets } from './facets.tsx'
 import { isSelected, type Selection, sortNames, viewsOf, withTerm } from './selection.ts'
 import { useAlertRows } from './use-alert-rows.ts'
@@ -23,7 +24,8 @@ type Opened = 'dismiss' | 'escalate' | 'assign' | 'correct'
 
 /** The triage queue: find, look, decide, many at once, by hand or by keyboard. What is listed, and what is open beside it, is in the address. */
 export function AlertsPage() {
-  const { view = 'triage', filter = '', sort, alert: openId } = useSearch({ from: '/inside/alerts' })
+  const { view = 'triage', filter = '', sort: sorted, alert: openId } = useSearch({ from: '/inside/alerts' })
+  const sort = alertSorts.find(one => one === sorted)
   const selection = useMemo<Selection>(() => ({ view, filter, ...(sort === undefined ? {} : { sort }) }), [view, filter, sort])
   const navigate = useNavigate()
   const me = useMe()
@@ -326,11 +328,6 @@ function ActDialog({
 }
 
 /** An address says no more than it has to. */
-function clean({ view, filter, sort, alert }: Partial<Record<keyof Selection, string | undefined>>): Partial<Selection> {
-  return {
-    ...(view === 'all' ? { view } : {}),
-    ...(filter ? { filter } : {}),
-    ...(alertSorts.find(one => one === sort) === undefined ? {} : { sort: alertSorts.find(one => one === sort) }),
-    ...(alert ? { alert } : {}),
-  }
+function clean({ view, filter, sort, alert }: Partial<Record<keyof Selection, string | undefined>>): AlertsSearch {
+  return { ...(view === 'all' ? { view } : {}), ...(filter ? { filter } : {}), ...(sort ? { sort } : {}), ...(alert ? { alert } : {}) }
 }

@@ -1,4 +1,4 @@
-import { type AlertActResult, alertFields, alertSorts, type alertViews, type builtInViews } from '@tocsin/api'
+import { type AlertActResult, alertFields, type alertSorts, type alertViews, type builtInViews } from '@tocsin/api'
 import { parse } from '@tocsin/filter'
 
 /** Which alerts the page lists, and which of them is open beside the list: all of it is in the address. */
@@ -8,18 +8,6 @@ export interface Selection {
   readonly sort?: (typeof alertSorts)[number] | undefined
   readonly alert?: string | undefined
 }
-
-/** Reads the address. What it says wrong is left out. */
-export function readSelection({ view, filter, sort, alert }: Record<string, unknown>): Partial<Selection> {
-  return {
-    ...(view === 'all' ? { view } : {}),
-    ...(typeof filter === 'string' && filter !== '' ? { filter } : {}),
-    ...(sortOf(sort) === undefined ? {} : { sort: sortOf(sort) }),
-    ...(typeof alert === 'string' ? { alert } : {}),
-  }
-}
-
-const sortOf = (value: unknown) => alertSorts.find(sort => sort === value)
 
 export const sortNames: Readonly<Record<(typeof alertSorts)[number], string>> = {
   severity: 'Severity, then oldest',

@@ -6,16 +6,18 @@ import { type DetectionRule, levelSeverities } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
 import { SeverityBadge } from '../parts/badges.tsx'
+import { lazyPart } from '../parts/lazy-page.tsx'
 import { Empty, Loaded, Page } from '../parts/page.tsx'
 import { usePages } from '../parts/pages.ts'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
-import { Coverage } from './coverage.tsx'
-import { ImportRules } from './import-rules.tsx'
-import { Indicators } from './indicators.tsx'
 import { DeadLetters, LogSources } from './log-sources.tsx'
 import { FieldMapping, Placeholders } from './named-lists.tsx'
 import { originWords, techniquesOf } from './words.ts'
+
+const Coverage = lazyPart(async () => (await import('./coverage.tsx')).Coverage)
+const ImportRules = lazyPart(async () => (await import('./import-rules.tsx')).ImportRules)
+const Indicators = lazyPart(async () => (await import('./indicators.tsx')).Indicators)
 
 const tabs = ['rules', 'indicators', 'coverage', 'sources'] as const
 

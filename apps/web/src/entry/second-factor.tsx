@@ -1,6 +1,5 @@
 import { Button, Code, CopyButton, Divider, Group, Stack, Text, TextInput } from '@mantine/core'
 import { IconDeviceMobile, IconFingerprint } from '@tabler/icons-react'
-import { toDataURL } from 'qrcode'
 import { useState } from 'react'
 import { useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
@@ -35,11 +34,13 @@ export function CodeForm({ route, onDone }: { route: 'giveOneTimeCode' | 'confir
 
 /** Choosing the second factor that every account has: a passkey, or an authenticator app. */
 export function Enrol({ onDone }: { onDone: () => void }) {
-  const [totp, setTotp] = useState<{ secret: string; picture: string }>()
+  const [totp, setTotp] = useState<{ secret: string; picture: string | undefined }>()
   const [problem, setProblem] = useState<string>()
   const start = useCommand('startTotp', {
     onDone: reply => {
-      void toDataURL(reply.uri, { margin: 1, width: 190 }).then(picture => setTotp({ secret: reply.secret, picture }))
+      // Without the picture the code can be typed.
+      const picture = import('qrcode').then(({ toDataURL }) => toDataURL(reply.uri, { margin: 1, width: 190 })).catch(() => undefined)
+      void picture.then(found => setTotp({ secret: reply.secret, picture: found }))
     },
   })
   if (totp)
@@ -47,7 +48,9 @@ export function Enrol({ onDone }: { onDone: () => void }) {
       <Stack>
         <Text>Scan the QR code with an authenticator app, then enter the code.</Text>
         <Group justify="center">
-          <img src={totp.picture} alt="QR code with the secret for the authenticator app" width={190} height={190} style={{ borderRadius: 8 }} />
+          {totp.picture === undefined ? null : (
+            <img src={totp.picture} alt="QR code with the secret for the authenticator app" width={190} height={190} style={{ borderRadius: 8 }} />
+          )}
         </Group>
         <CopyButton value={totp.secret}>
           {({ copied, copy }) => (

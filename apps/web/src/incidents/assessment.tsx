@@ -1,6 +1,6 @@
 import { Anchor, Group, Select, SimpleGrid, Stack, Text, Textarea } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { type Incident, SeverityCriteria } from '@tocsin/api'
+import { type Incident, type SeverityCriteria, severityAnswers } from '@tocsin/api'
 import { useApi } from '../api.ts'
 import { useRecordForm } from '../forms.ts'
 import { IncidentSeverityBadge } from '../parts/badges.tsx'
@@ -92,7 +92,7 @@ function AssessModal({ incident, onClose }: { incident: Incident; onClose: () =>
               <Select
                 key={name}
                 label={question}
-                data={SeverityCriteria.shape[name].options.map(value => ({ value, label: value.replaceAll('-', ' ') }))}
+                data={severityAnswers[name].map(value => ({ value, label: value.replaceAll('-', ' ') }))}
                 allowDeselect={false}
                 {...form.getInputProps(name)}
               />

@@ -4,24 +4,26 @@ import { useLocation, useNavigate, useParams } from '@tanstack/react-router'
 import { type Incident, incidentStatuses, type Proposal, proposalKinds } from '@tocsin/api'
 import { useEffect, useRef, useState } from 'react'
 import { download, tellProblem, useApi } from '../api.ts'
-import { IncidentNotices } from '../notices/incident-notices.tsx'
 import { DemoBadge, ExerciseBadge, IncidentSeverityBadge, markedTitle } from '../parts/badges.tsx'
+import { lazyPart } from '../parts/lazy-page.tsx'
 import { LoadedPage, Page } from '../parts/page.tsx'
 import { RouteLink } from '../parts/route-link.tsx'
-import { ReviewTab } from '../reviews/review-tab.tsx'
 import { useMay, useMayLead } from '../session.ts'
 import { AssessmentSection } from './assessment.tsx'
 import { FactsSection } from './facts.tsx'
 import { KeyDatesSection } from './key-dates.tsx'
-import { NotesTab } from './notes-tab.tsx'
 import { OpenProposals, ProposeModal, proposalTitles } from './proposals.tsx'
-import { ReopenModal } from './reopen-modal.tsx'
 import { OpenHandovers, RolesSection } from './roles.tsx'
-import { ScopeTab } from './scope-tab.tsx'
 import { SecondLooks } from './segregation.tsx'
-import { TasksTab } from './tasks-tab.tsx'
 import { TimelineTab } from './timeline-tab.tsx'
 import { TransitionModal } from './transition-modal.tsx'
+
+const IncidentNotices = lazyPart(async () => (await import('../notices/incident-notices.tsx')).IncidentNotices)
+const ReviewTab = lazyPart(async () => (await import('../reviews/review-tab.tsx')).ReviewTab)
+const NotesTab = lazyPart(async () => (await import('./notes-tab.tsx')).NotesTab)
+const ScopeTab = lazyPart(async () => (await import('./scope-tab.tsx')).ScopeTab)
+const TasksTab = lazyPart(async () => (await import('./tasks-tab.tsx')).TasksTab)
+const ReopenModal = lazyPart(async () => (await import('./reopen-modal.tsx')).ReopenModal)
 
 const actionLabels: Record<string, string> = {
   declare: 'Declare',

@@ -1,6 +1,6 @@
 import { Alert, Button, Group, Select, SimpleGrid, Stack, Text, Textarea } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { SeverityCriteria as Criteria, type Incident, type Proposal, type SeverityCriteria } from '@tocsin/api'
+import { type Incident, type Proposal, type SeverityCriteria, severityAnswers } from '@tocsin/api'
 import { useApi, useCommand } from '../api.ts'
 import { useRecordForm, useRouteForm } from '../forms.ts'
 import { placeholderOf } from '../parts/choices.tsx'
@@ -145,7 +145,7 @@ export function ProposeModal({ incident, kind, onClose }: { incident: Incident; 
                 <Select
                   key={name}
                   label={question}
-                  data={Criteria.shape[name].options.map(value => ({ value, label: value.replaceAll('-', ' ') }))}
+                  data={severityAnswers[name].map(value => ({ value, label: value.replaceAll('-', ' ') }))}
                   allowDeselect={false}
                   {...form.getInputProps(`criteria.${name}`)}
                 />

@@ -10,7 +10,8 @@ import { usePages } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
-import { type JournalSearch, SearchForm } from './search-form.tsx'
+import type { JournalSearch } from './journal-search.ts'
+import { SearchForm } from './search-form.tsx'
 
 /** The one record, and what proves it. */
 export function JournalPage() {

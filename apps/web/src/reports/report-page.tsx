@@ -1,10 +1,10 @@
 import { Anchor, Button, FileInput, Progress, Stack, Text, Textarea, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { type Problem, ReportInput, uploadLimits } from '@tocsin/api'
+import { type Problem, uploadLimits } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi } from '../api.ts'
 import { EntryFrame } from '../entry/frame.tsx'
-import { errorsOf } from '../forms.ts'
+import { errorsOf, fetchContract } from '../forms.ts'
 import { FormProblem } from '../parts/page.tsx'
 
 interface Sent {
@@ -14,8 +14,11 @@ interface Sent {
 
 const maxMegabytes = uploadLimits.fileBytes / 1_048_576
 
+export const EmployeeReportPage = () => <ReportPage audience="employee" />
+export const CustomerReportPage = () => <ReportPage audience="customer" />
+
 /** The public form: anybody who sees something must be able to say so. */
-export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) {
+function ReportPage({ audience }: { audience: 'employee' | 'customer' }) {
   const status = useApi('status')
   const taken = useApi('reportForm')
   const [sent, setSent] = useState<Sent>()
@@ -23,7 +26,8 @@ export function ReportPage({ audience }: { audience: 'employee' | 'customer' }) 
   const [progress, setProgress] = useState<number>()
   const form = useForm({
     initialValues: { audience, text: '', happenedAt: '', affected: '', contactName: '', contactEmail: '', code: '' },
-    validate: values => errorsOf(ReportInput, values),
+    validate: values => errorsOf('report', values),
+    onValuesChange: () => void fetchContract(),
   })
   const tooLarge = files.find(file => file.size > uploadLimits.fileBytes)
   const submit = form.onSubmit(values => {

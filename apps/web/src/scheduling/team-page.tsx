@@ -4,14 +4,16 @@ import { useNavigate, useParams } from '@tanstack/react-router'
 import type { TeamOnCall } from '@tocsin/api'
 import { useState } from 'react'
 import { useApi, useCommand } from '../api.ts'
-import { Escalation } from '../paging/escalation-tab.tsx'
 import { confirmed } from '../parts/confirm.tsx'
+import { lazyPart } from '../parts/lazy-page.tsx'
 import { Empty, Loaded, Page } from '../parts/page.tsx'
 import { useMay } from '../session.ts'
 import { CalendarTab } from './calendar-tab.tsx'
-import { History } from './history-tab.tsx'
-import { People } from './people-tab.tsx'
-import { SetUpModal } from './set-up-modal.tsx'
+
+const Escalation = lazyPart(async () => (await import('../paging/escalation-tab.tsx')).Escalation)
+const History = lazyPart(async () => (await import('./history-tab.tsx')).History)
+const People = lazyPart(async () => (await import('./people-tab.tsx')).People)
+const SetUpModal = lazyPart(async () => (await import('./set-up-modal.tsx')).SetUpModal)
 
 /** Who is paged by a drill, as far as the rotation tells it. */
 function drillWords({ team, current }: TeamOnCall): string {
