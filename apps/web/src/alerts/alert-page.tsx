@@ -49,7 +49,15 @@ function AlertView({ alert }: { alert: Alert }) {
 }
 
 /** What can be done with an alert. @param onActed what a list that it is in makes of that */
-export function AlertActions({ alert, onActed = () => undefined }: { alert: Alert; onActed?: (ids: readonly string[], what: string) => void }) {
+export function AlertActions({
+  alert,
+  onActed = () => undefined,
+  size = 'sm',
+}: {
+  alert: Alert
+  onActed?: (ids: readonly string[], what: string) => void
+  size?: 'xs' | 'sm'
+}) {
   const canRespond = useMay('responder')
   const me = useMe()
   const [opened, setOpened] = useState<'dismiss' | 'escalate' | 'assign' | 'correct' | 'undo'>()
@@ -61,7 +69,7 @@ export function AlertActions({ alert, onActed = () => undefined }: { alert: Aler
     return (
       <>
         {alert.status === 'dismissed' || alert.incident ? (
-          <Button variant="default" onClick={() => setOpened('undo')}>
+          <Button size={size} variant="default" onClick={() => setOpened('undo')}>
             {alert.status === 'dismissed' ? 'Reopen…' : 'Move…'}
           </Button>
         ) : null}
@@ -72,19 +80,19 @@ export function AlertActions({ alert, onActed = () => undefined }: { alert: Aler
   return (
     <>
       {alert.status === 'open' ? (
-        <Button variant="default" loading={quick.isBusy} onClick={() => quick.acknowledge([alert.id])}>
+        <Button size={size} variant="default" loading={quick.isBusy} onClick={() => quick.acknowledge([alert.id])}>
           Acknowledge
         </Button>
       ) : null}
-      <Button variant="default" leftSection={<IconX size={16} />} onClick={() => setOpened('dismiss')}>
+      <Button size={size} variant="default" leftSection={<IconX size={16} />} onClick={() => setOpened('dismiss')}>
         Dismiss
       </Button>
-      <Button leftSection={<IconArrowUpRight size={16} />} onClick={() => setOpened('escalate')}>
+      <Button size={size} leftSection={<IconArrowUpRight size={16} />} onClick={() => setOpened('escalate')}>
         Escalate
       </Button>
       <Menu position="bottom-end">
         <Menu.Target>
-          <ActionIcon variant="default" size={36} aria-label="More about this alert">
+          <ActionIcon variant="default" size={size === 'xs' ? 30 : 36} aria-label="More about this alert">
             <IconDots size={17} />
           </ActionIcon>
         </Menu.Target>
@@ -139,13 +147,13 @@ function Observables({ alert }: { alert: Alert }) {
         <Table.Tbody>
           {alert.observables.map(({ kind, value }) => (
             <Table.Tr key={`${kind} ${value}`}>
-              <Table.Th scope="row" fw={400} w={120} className="quiet">
+              <Table.Th scope="row" fw={400} w={112} className="quiet">
                 {kind}
               </Table.Th>
               <Table.Td>
                 <ObservableValue value={value} />
               </Table.Td>
-              <Table.Td w={80}>
+              <Table.Td w={64}>
                 <RouteLink
                   to="/alerts"
                   search={{ view: 'all', filter: `observable:${patternText([value])}` }}

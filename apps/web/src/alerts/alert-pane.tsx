@@ -37,7 +37,7 @@ export function AlertPane({ id, onClose, onActed }: { id: string; onClose: () =>
               </Group>
             </Group>
             <Group gap="xs">
-              <AlertActions alert={found} onActed={onActed} />
+              <AlertActions alert={found} onActed={onActed} size="xs" />
             </Group>
             <AlertContent alert={found} isNarrow />
           </Stack>

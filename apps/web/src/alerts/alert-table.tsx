@@ -11,6 +11,18 @@ import type { AlertRows } from './use-alert-rows.ts'
 const heights = { wide: 36, narrow: 58 } as const
 const isNarrow = () => window.matchMedia('(max-width: 48em)').matches
 
+const columns = [
+  { name: 'severity', label: 'Severity' },
+  { name: 'title', label: 'Title' },
+  { name: 'service', label: 'Service' },
+  { name: 'entity', label: 'Host or user' },
+  { name: 'source', label: 'Source' },
+  { name: 'count', label: 'Count' },
+  { name: 'first', label: 'First seen' },
+  { name: 'page', label: 'Page' },
+  { name: 'assignee', label: 'Assignee' },
+] as const
+
 /** Rows beyond what is seen that are drawn. */
 const overscan = 12
 
@@ -90,8 +102,10 @@ export function AlertTable(props: Props) {
             onChange={props.onSelectAll}
           />
         </Head>
-        {['Severity', 'Title', 'Service', 'Host or user', 'Source', 'Count', 'First seen', 'Page', 'Assignee'].map(name => (
-          <Head key={name}>{name}</Head>
+        {columns.map(({ name, label }) => (
+          <Head key={name} name={name}>
+            {label}
+          </Head>
         ))}
       </div>
       <div ref={here} style={{ position: 'relative', height: virtual.getTotalSize() }}>
@@ -103,11 +117,13 @@ export function AlertTable(props: Props) {
   )
 }
 
-function Head({ children }: { children: ReactNode }) {
+function Head({ name, children }: { name?: string; children: ReactNode }) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: as of the grid
     // biome-ignore lint/a11y/useFocusableInteractive: a header has nothing to do
-    <span role="columnheader">{children}</span>
+    <span role="columnheader" data-cell={name}>
+      {children}
+    </span>
   )
 }
 

@@ -183,7 +183,7 @@ export function AlertsPage() {
       }
     >
       <Stack gap="sm">
-        <Group gap={6} component="nav" aria-label="Views">
+        <Group gap={6} component="nav" aria-label="Views" className="view-tabs">
           {views.map(one => (
             <Button
               key={one.key}

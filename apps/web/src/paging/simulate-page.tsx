@@ -129,7 +129,7 @@ function Recipients({ escalation: { people, channels, why, isLast } }: { escalat
             ))}
             {person.messages.length === 0 ? <Tone color="red">no working contact method</Tone> : null}
           </Group>
-          {person.why ? (
+          {person.why && !isLast ? (
             <Text size="sm" className="quiet">
               {person.why}
             </Text>
@@ -139,7 +139,7 @@ function Recipients({ escalation: { people, channels, why, isLast } }: { escalat
       {channels.length > 0 ? <Text size="sm">Posted to {channels.join(', ')}</Text> : null}
       {isLast ? (
         <Text size="sm" className="quiet">
-          It does not escalate further.
+          Every level was paged, so the leads are told. It does not escalate further.
         </Text>
       ) : null}
     </Stack>
