@@ -80,6 +80,11 @@ export function AlertTable(props: Props) {
     wanted.current = active
     virtual.scrollToIndex(active, { align: 'auto' })
   }, [active, virtual])
+  // A row that is pressed stays where it is: between press and release nothing moves.
+  const touch = (index: number) => {
+    wanted.current = index
+    props.onActive(index)
+  }
   return (
     // biome-ignore lint/a11y/useSemanticElements: of a table with a hundred thousand rows only a few are in the page, which a table element cannot say
     <div
@@ -110,7 +115,7 @@ export function AlertTable(props: Props) {
       </div>
       <div ref={here} style={{ position: 'relative', height: virtual.getTotalSize() }}>
         {items.map(({ index, start }) => (
-          <Row key={index} {...props} index={index} row={rows.rowAt(index)} style={{ transform: `translateY(${start - margin}px)`, height }} />
+          <Row key={index} {...props} onActive={touch} index={index} row={rows.rowAt(index)} style={{ transform: `translateY(${start - margin}px)`, height }} />
         ))}
       </div>
     </div>
@@ -173,7 +178,7 @@ function Row({
       data-done={done !== undefined}
       data-severity={row.severity}
       style={style}
-      onFocus={() => onActive(index)}
+      onFocus={() => isActive || onActive(index)}
     >
       <Cell>
         <Checkbox

@@ -1,9 +1,10 @@
 import { Button, Collapse, Group, Menu, Paper, Select, Stack, Text } from '@mantine/core'
-import { IconAdjustmentsHorizontal, IconDots, IconDownload } from '@tabler/icons-react'
+import { IconAdjustmentsHorizontal, IconBookmark, IconDots, IconDownload, IconTrash } from '@tabler/icons-react'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { type AlertRow, alertFields, alertSorts, builtInViews } from '@tocsin/api'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
-import { call, useApi } from '../api.ts'
+import { call, useApi, useCommand } from '../api.ts'
+import { confirmed } from '../parts/confirm.tsx'
 import { FilterInput } from '../parts/filter-input.tsx'
 import { Empty, Page, ProblemNote } from '../parts/page.tsx'
 import { isShortcut } from '../parts/shortcuts.ts'
@@ -14,7 +15,8 @@ import { AlertPane } from './alert-pane.tsx'
 import { AlertTable } from './alert-table.tsx'
 import type { AlertsSearch } from './alerts-search.ts'
 import { Facets } from './facets.tsx'
-import { isSelected, type Selection, sortNames, viewsOf, withTerm } from './selection.ts'
+import { SaveViewDialog } from './save-view-dialog.tsx'
+import { isSelected, type Selection, sortNames, type View, viewsOf, withTerm } from './selection.ts'
 import { useAlertRows } from './use-alert-rows.ts'
 
 /** Alerts that one act is about. */
@@ -41,6 +43,7 @@ export function AlertsPage() {
   const [acted, setActed] = useState<ReadonlyMap<string, string>>(new Map())
   const [opened, setOpened] = useState<{ what: Opened; acted: Acted }>()
   const [hasFacets, setHasFacets] = useState(hasRoomBeside)
+  const [isSaving, setIsSaving] = useState(false)
   const filterInput = useRef<HTMLInputElement>(null)
 
   const show = useCallback(
@@ -145,7 +148,19 @@ export function AlertsPage() {
     return () => window.removeEventListener('keydown', press)
   }, [mayRespond])
 
-  const views = viewsOf(builtInViews)
+  const saved = useApi('savedViews')
+  const removeView = useCommand('removeView', { done: 'View deleted.' })
+  const views = viewsOf(builtInViews, saved.data ?? [])
+  const remove = ({ id, isShared }: NonNullable<View['saved']>, name: string) =>
+    confirmed(
+      {
+        title: `Delete the view ${name}?`,
+        consequence: isShared ? 'It is deleted for everybody.' : 'Its filter is forgotten.',
+        action: 'Delete',
+        isDanger: true,
+      },
+      () => removeView.mutate({ params: { id } }),
+    )
   const here = views.find(one => isSelected(one, selection))
   const total =
     facets.data === undefined ? undefined : facets.data.isCapped ? `${facets.data.total.toLocaleString('en')}+` : facets.data.total.toLocaleString('en')
@@ -169,6 +184,16 @@ export function AlertsPage() {
               </Button>
             </Menu.Target>
             <Menu.Dropdown>
+              {here === undefined ? (
+                <Menu.Item leftSection={<IconBookmark size={16} />} onClick={() => setIsSaving(true)}>
+                  Save view…
+                </Menu.Item>
+              ) : null}
+              {here?.saved?.isMine ? (
+                <Menu.Item leftSection={<IconTrash size={16} />} onClick={() => here.saved && remove(here.saved, here.name)}>
+                  Delete view…
+                </Menu.Item>
+              ) : null}
               <Menu.Item
                 leftSection={<IconDownload size={16} />}
                 component="a"
@@ -300,6 +325,7 @@ export function AlertsPage() {
           </Button>
         </div>
       ) : null}
+      {isSaving ? <SaveViewDialog selection={selection} onClose={() => setIsSaving(false)} /> : null}
       <ActDialog opened={opened} onClose={() => setOpened(undefined)} onActed={onActed} />
     </Page>
   )
