@@ -1,4 +1,4 @@
-import { Anchor, Badge, Button, Group, Paper, SimpleGrid, Stack, Table, Text } from '@mantine/core'
+import { Anchor, Badge, Button, Group, Paper, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core'
 import { IconAlertTriangle, IconCalendarPlus, IconPlaneDeparture } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import type { TeamOnCall } from '@tocsin/api'
@@ -77,9 +77,11 @@ function TeamCard({ team }: { team: TeamOnCall }) {
   return (
     <Paper component="section" aria-label={team.team.name}>
       <Group justify="space-between" px="md" py={10} style={{ borderBottom: '1px solid var(--line)' }} wrap="nowrap">
-        <Link to="/on-call/$id" params={{ id: team.team.id }} className="row-link" style={{ minWidth: 0 }}>
-          {team.team.name}
-        </Link>
+        <Title order={2} size="h3" style={{ minWidth: 0 }}>
+          <Link to="/on-call/$id" params={{ id: team.team.id }} className="row-link">
+            {team.team.name}
+          </Link>
+        </Title>
         <Concerns team={team} />
       </Group>
       {team.settings ? (
