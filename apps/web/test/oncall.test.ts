@@ -92,7 +92,11 @@ test('a team is put on call, a shift is taken by dragging over the calendar, and
 
   // The shifts are a list as well, with who has them as the header of each row.
   await page.getByText('Shifts as a list').press('Enter')
-  await page.getByRole('region', { name: 'Shifts' }).getByRole('rowheader', { name: /^(Ben|Cai)$/ }).first().waitFor()
+  await page
+    .getByRole('region', { name: 'Shifts' })
+    .getByRole('rowheader', { name: /^(Ben|Cai)$/ })
+    .first()
+    .waitFor()
   expect(await seriousViolations(page)).toEqual([])
   await close()
 })
