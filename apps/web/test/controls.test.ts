@@ -70,7 +70,7 @@ test('controls are seen, named and reached without a pointer and without color',
   await page.emulateMedia({ forcedColors: 'none' })
 
   // What a tooltip says stays while the pointer is on it.
-  await page.locator('main time').first().hover()
+  await page.locator('.calendar-bar[data-kind="shift"]').first().hover()
   const tooltip = page.getByRole('tooltip')
   await tooltip.hover()
   await tooltip.waitFor()
