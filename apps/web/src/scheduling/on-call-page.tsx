@@ -169,14 +169,14 @@ function Services({ teams }: { teams: readonly TeamOnCall[] }) {
             <Table.Tbody>
               {list.map(service => (
                 <Table.Tr key={service.id}>
-                  <Table.Td>
+                  <Table.Th scope="row" fw={400}>
                     <Text fw={550}>{service.name}</Text>
                     {mayRespond ? (
                       <RouteLink to="/on-call/simulate" search={{ service: service.id }} size="sm" aria-label={`Simulate a page of ${service.name}`}>
                         Simulate a page
                       </RouteLink>
                     ) : null}
-                  </Table.Td>
+                  </Table.Th>
                   <Table.Td>{onCall(service.securityTeam.id)}</Table.Td>
                   <Table.Td>{service.engineeringTeam ? onCall(service.engineeringTeam.id) : <span className="quiet">Unassigned</span>}</Table.Td>
                 </Table.Tr>
