@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, Anchor, Badge, Button, createTheme, type MantineColorsTuple, Notification, Paper, Table, TextInput } from '@mantine/core'
+import { ActionIcon, Alert, Anchor, Badge, Button, createTheme, type MantineColorsTuple, Notification, Paper, Table, TextInput, Tooltip } from '@mantine/core'
 import { BusyButton } from './parts/busy-button.tsx'
 
 /** The bell's orange: for what asks to be done, never for decoration. */
@@ -32,6 +32,8 @@ export const theme = createTheme({
     Badge: Badge.extend({ defaultProps: { variant: 'light', radius: 'sm', tt: 'none', fw: 550 } }),
     Paper: Paper.extend({ defaultProps: { withBorder: true, radius: 'md' } }),
     Table: Table.extend({ defaultProps: { verticalSpacing: 10, horizontalSpacing: 'md', highlightOnHover: true } }),
+    // For those without a pointer too; and one with a magnifier moves onto it to read it.
+    Tooltip: Tooltip.extend({ defaultProps: { events: { hover: true, focus: true, touch: true }, interactive: true } }),
     TextInput: TextInput.extend({ defaultProps: { size: 'sm' } }),
     Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Dismiss' } } }),
   },

@@ -46,7 +46,7 @@ test('a team is put on call, a shift is taken by dragging over the calendar, and
   expect(await seriousViolations(page)).toEqual([])
   await override.getByRole('button', { name: 'Create override' }).click()
   await page.getByText('Override created. Affected people were notified.').waitFor()
-  await page.getByText('Overrides', { exact: true }).waitFor()
+  await page.getByRole('heading', { name: 'Overrides' }).waitFor()
   const [schedule] = (await lead.call('onCall')).find(one => one.team.id === team.id)?.schedules ?? []
   const overridesNow = async () =>
     (await lead.call('calendar', { params: { id: team.id }, query: { from: world.now, until: '2026-12-20T00:00:00Z' } })).schedules.find(
@@ -72,7 +72,32 @@ test('a team is put on call, a shift is taken by dragging over the calendar, and
   expect(lengthOf(moved)).toBe(lengthOf(set))
   expect((moved?.start ?? '') > (set?.start ?? '')).toBe(true)
 
-  await page.locator('.calendar-bar[data-kind="override"]').first().waitFor()
+  // Without a pointer: its bar and its row are buttons, both open its dialog, and that takes it back.
+  const edit = page.getByRole('button', { name: `Edit override: ${lead.name}` })
+  await expect.poll(() => edit.count()).toBe(2)
+  for (const nth of [0, 1]) {
+    await edit.nth(nth).focus()
+    await page.keyboard.press('Enter')
+    await changing.waitFor()
+    expect(await changing.getByLabel('Reason').inputValue()).toBe('A wedding')
+    if (nth === 0) await page.keyboard.press('Escape')
+    else {
+      await changing.getByRole('button', { name: 'Remove', exact: true }).press('Enter')
+      await page.getByRole('dialog', { name: 'Remove' }).getByRole('button', { name: 'Remove' }).press('Enter')
+    }
+    await changing.waitFor({ state: 'detached' })
+  }
+  await page.getByRole('heading', { name: 'Overrides' }).waitFor({ state: 'detached' })
+  expect(await overridesNow()).toEqual([])
+
+  // The shifts are a list as well, with who has them as the header of each row.
+  await page.getByText('Shifts as a list').press('Enter')
+  await page
+    .getByRole('region', { name: 'Shifts' })
+    .getByRole('rowheader', { name: /^(Ben|Cai)$/ })
+    .first()
+    .waitFor()
+  expect(await seriousViolations(page)).toEqual([])
   await close()
 })
 

@@ -10,6 +10,13 @@ import { Secret } from '../parts/secret.tsx'
 import { subscribeToPush } from './push.ts'
 import { kindLabel, nameOf } from './words.ts'
 
+/** What a browser fills in by itself: one's own address or number. */
+const inputPurpose: Partial<Record<ContactMethod['kind'], { type: string; autoComplete: string }>> = {
+  email: { type: 'email', autoComplete: 'email' },
+  sms: { type: 'tel', autoComplete: 'tel' },
+  voice: { type: 'tel', autoComplete: 'tel' },
+}
+
 /** Where the signed-in person is paged: each one is verified by a code before it is used. */
 export function ContactMethods() {
   const methods = useApi('contactMethods')
@@ -127,7 +134,14 @@ function AddMethod() {
             {...form.getInputProps('kind')}
           />
           {kind === 'push' ? null : (
-            <TextInput label="Address" placeholder={addressExample(kind, 'person')} flex={1} miw={200} {...form.getInputProps('address')} />
+            <TextInput
+              label="Address"
+              placeholder={addressExample(kind, 'person')}
+              {...inputPurpose[kind]}
+              flex={1}
+              miw={200}
+              {...form.getInputProps('address')}
+            />
           )}
           <TextInput label="Label" placeholder="my phone" w={150} {...form.getInputProps('label')} />
           {kind === 'push' ? (

@@ -99,6 +99,7 @@ function Rules() {
           w={{ base: '100%', sm: 320 }}
         />
         <SegmentedControl
+          aria-label="View"
           value={view}
           onChange={setView}
           data={[

@@ -17,6 +17,7 @@ export function TryPane({ text }: { text: string }) {
       actions={
         <Group gap="xs">
           <SegmentedControl
+            aria-label="Events to try"
             size="xs"
             value={from}
             onChange={value => setFrom(value === 'pasted' ? 'pasted' : 'recent')}

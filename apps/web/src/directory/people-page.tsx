@@ -1,4 +1,4 @@
-import { ActionIcon, Anchor, Button, Group, Menu, Select, Stack, Table, Text } from '@mantine/core'
+import { ActionIcon, Anchor, Button, Group, Menu, Select, Stack, Table, Text, VisuallyHidden } from '@mantine/core'
 import { IconDots, IconPlus } from '@tabler/icons-react'
 import { type Invitation, type Person, roles, type Team } from '@tocsin/api'
 import { useState } from 'react'
@@ -34,6 +34,15 @@ export function PeoplePage() {
         <Loaded query={people}>
           {({ people: list, invitations }) => (
             <Table>
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th scope="col">Person</Table.Th>
+                  <Table.Th scope="col">Role</Table.Th>
+                  <Table.Th scope="col">
+                    <VisuallyHidden>Actions</VisuallyHidden>
+                  </Table.Th>
+                </Table.Tr>
+              </Table.Thead>
               <Table.Tbody>
                 {list.map(person => (
                   <PersonRow
@@ -100,7 +109,7 @@ function PersonRow({ person, invitation, isAdministrator }: { person: Person; in
     )
   return (
     <Table.Tr>
-      <Table.Td>
+      <Table.Th scope="row" fw={400}>
         <Group gap={8}>
           <Text fw={550} style={{ overflowWrap: 'anywhere' }}>
             {person.name}
@@ -120,7 +129,7 @@ function PersonRow({ person, invitation, isAdministrator }: { person: Person; in
             </>
           ) : null}
         </Text>
-      </Table.Td>
+      </Table.Th>
       <Table.Td w={{ base: 156, sm: 180 }}>
         {isAdministrator && !person.isDemo ? (
           <Select
@@ -189,10 +198,16 @@ function Teams() {
             </Empty>
           ) : (
             <Table>
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th scope="col">Team</Table.Th>
+                  <Table.Th scope="col">Members</Table.Th>
+                </Table.Tr>
+              </Table.Thead>
               <Table.Tbody>
                 {list.map(team => (
                   <Table.Tr key={team.id}>
-                    <Table.Td>
+                    <Table.Th scope="row" fw={400}>
                       {mayLead ? (
                         <Anchor component="button" fw={550} c="inherit" onClick={() => setEdited(team)}>
                           {team.name}
@@ -203,7 +218,7 @@ function Teams() {
                       <Text size="sm" className="quiet">
                         {team.kind === 'security' ? 'Security response' : 'Engineering'}
                       </Text>
-                    </Table.Td>
+                    </Table.Th>
                     <Table.Td>
                       <Stack gap={0}>{team.members.map(member => member.name).join(', ') || 'Unassigned'}</Stack>
                     </Table.Td>

@@ -30,6 +30,7 @@ export function IncidentsPage() {
       actions={
         <>
           <SegmentedControl
+            aria-label="Incidents shown"
             value={view}
             onChange={value => setView(value === 'all' ? 'all' : 'open')}
             data={[

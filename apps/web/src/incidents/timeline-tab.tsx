@@ -48,9 +48,9 @@ export function TimelineTab({ incident }: { incident: Incident }) {
       <Group justify="flex-end">
         <Checkbox size="xs" label="Milestones only" checked={isShort} onChange={event => setIsShort(event.currentTarget.checked)} />
       </Group>
-      <Timeline bulletSize={12} lineWidth={2} active={-1} aria-label="Timeline">
+      <Timeline role="list" bulletSize={12} lineWidth={2} active={-1} aria-label="Timeline">
         {entries.map(entry => (
-          <Timeline.Item key={entry.id} color={milestones.has(entry.type) ? 'ember' : 'gray'}>
+          <Timeline.Item role="listitem" key={entry.id} color={milestones.has(entry.type) ? 'ember' : 'gray'}>
             <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
               <strong>{entry.by}</strong> · <Defanged text={entry.sentence} />
             </Text>

@@ -16,6 +16,7 @@ export function NoticesPage() {
       lead="Notification obligations by deadline."
       actions={
         <SegmentedControl
+          aria-label="Notices shown"
           value={view}
           onChange={value => setView(value === 'all' ? 'all' : 'open')}
           data={[

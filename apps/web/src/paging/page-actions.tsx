@@ -14,7 +14,13 @@ export function AcknowledgeButton({ page, size = 'xs' }: { page: Page; size?: st
   const mayAnswer = useMay('responder')
   if (!mayAnswer || !isUnacknowledged(page)) return null
   return (
-    <Button size={size} loading={acknowledge.isPending} onClick={() => acknowledge.mutate({ params: { id: page.id } })} style={{ flexShrink: 0 }}>
+    <Button
+      size={size}
+      aria-label={`Acknowledge page: ${page.title}`}
+      loading={acknowledge.isPending}
+      onClick={() => acknowledge.mutate({ params: { id: page.id } })}
+      style={{ flexShrink: 0 }}
+    >
       Acknowledge
     </Button>
   )

@@ -29,6 +29,7 @@ export function PagesPage() {
       lead="Recent pages, unacknowledged first."
       actions={
         <SegmentedControl
+          aria-label="Whose pages"
           value={whose}
           onChange={setWhose}
           data={[

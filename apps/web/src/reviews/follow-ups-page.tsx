@@ -16,6 +16,7 @@ export function FollowUpsPage() {
       lead="Actions from post-incident reviews, tracked until verified effective."
       actions={
         <SegmentedControl
+          aria-label="Follow-up actions shown"
           value={view}
           onChange={value => setView(value === 'all' ? 'all' : 'open')}
           data={[

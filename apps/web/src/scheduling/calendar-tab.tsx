@@ -8,6 +8,7 @@ import { Loaded, Section } from '../parts/page.tsx'
 import { Time } from '../parts/time.tsx'
 import { useMay } from '../session.ts'
 import { Calendar, midnight, PeriodControl, type Picked } from './calendar.tsx'
+import { CalendarTables } from './calendar-tables.tsx'
 import { OverrideModal } from './override-modal.tsx'
 import { ScheduleModal } from './schedule-modal.tsx'
 import { coverageWords } from './words.ts'
@@ -42,7 +43,7 @@ export function CalendarTab({ team }: { team: TeamOnCall }) {
                 <Group justify="space-between">
                   <Text size="sm" className="quiet">
                     {mayRespond
-                      ? `${isTouch ? 'Press and hold, then drag' : 'Drag'} across the calendar to add an override, or drag an override to move it. `
+                      ? `${isTouch ? 'Press and hold, then drag' : 'Drag'} across the calendar to add an override, or drag an override to move it; the buttons do the same. `
                       : ''}
                     Times are in your zone.
                   </Text>
@@ -66,6 +67,7 @@ export function CalendarTab({ team }: { team: TeamOnCall }) {
                     ) : null}
                   </Group>
                 </Group>
+                <CalendarTables calendar={data} onPick={mayRespond ? setPicked : undefined} />
                 {picked ? <OverrideModal calendar={data} picked={picked} onClose={() => setPicked(undefined)} /> : null}
               </>
             )}

@@ -1,7 +1,7 @@
 import { ActionIcon, Box, Button, Group, SegmentedControl, Text, Tooltip } from '@mantine/core'
 import { IconChevronLeft, IconChevronRight } from '@tabler/icons-react'
 import type { OnCallShift, Override, TeamCalendar } from '@tocsin/api'
-import { useRef, useState } from 'react'
+import { type MouseEvent, useRef, useState } from 'react'
 import { serverNow } from '../parts/clock.ts'
 import { type DragPoint, useDrag } from '../parts/drag.ts'
 import { useNow } from '../parts/time.tsx'
@@ -63,6 +63,7 @@ export function PeriodControl({
         </Text>
       </Group>
       <SegmentedControl
+        aria-label="Weeks shown"
         size="xs"
         value={String(weeks)}
         onChange={value => onWeeks(Number(value))}
@@ -124,10 +125,10 @@ export function Calendar({ calendar, period, onPick }: { calendar: TeamCalendar;
                     <OverrideBar
                       key={one.id}
                       override={one}
-                      name={one.participants.map(id => calendar.people.find(person => person.id === id)?.name ?? 'somebody').join(', ') || 'nobody'}
+                      name={namesOf(calendar, one)}
                       color={tint(one.participants[0] ?? '')}
                       period={period}
-                      onMove={onPick ? (start, end) => onPick({ scheduleId: schedule.id, position: one.position ?? 0, start, end, instead: one }) : undefined}
+                      onPick={onPick ? (start, end) => onPick({ scheduleId: schedule.id, position: one.position ?? 0, start, end, instead: one }) : undefined}
                     />
                   ))}
                 </Track>
@@ -139,7 +140,7 @@ export function Calendar({ calendar, period, onPick }: { calendar: TeamCalendar;
                   period={period}
                   days={days}
                   onPick={onPick ? (start, end) => onPick({ scheduleId: schedule.id, position, start, end }) : undefined}
-                  label={`${schedule.name}, ${positionLabel(position)}: ${shifts.map(shift => `${namesIn(shift)} from ${when.format(new Date(shift.start))}`).join('; ')}`}
+                  label={`${schedule.name}, ${positionLabel(position)}: ${shifts.length === 1 ? '1 shift' : `${shifts.length} shifts`}, listed below the calendar`}
                 >
                   {shifts.map(shift => (
                     <Bar key={shift.start} shift={shift} period={period} tint={tint} isGapShown />
@@ -169,7 +170,11 @@ export function Calendar({ calendar, period, onPick }: { calendar: TeamCalendar;
   )
 }
 
-const namesIn = (shift: OnCallShift) => shift.people.map(person => person.name).join(', ') || 'nobody'
+/** Who is on call in a shift. */
+export const namesIn = (shift: OnCallShift) => shift.people.map(person => person.name).join(', ') || 'nobody'
+/** Whom an override is about. */
+export const namesOf = (calendar: TeamCalendar, override: Override) =>
+  override.participants.map(id => calendar.people.find(person => person.id === id)?.name ?? 'somebody').join(', ') || 'nobody'
 const nextDay = (day: number) => midnight(1, day + dayMs / 8)
 
 function place(period: Period, start: number, end: number): { left: string; width: string } {
@@ -256,23 +261,25 @@ function Track({
   )
 }
 
-/** An override, moved by its middle and made longer or shorter by its ends. */
+/** An override: a button that opens it; a pointer moves it by its middle and makes it longer or shorter by its ends. */
 function OverrideBar({
   override,
   name,
   color,
   period,
-  onMove,
+  onPick,
 }: {
   override: Override
   name: string
   color: string
   period: Period
-  onMove: ((start: string, end: string) => void) | undefined
+  onPick: ((start: string, end: string) => void) | undefined
 }) {
   const [span, setSpan] = useState<{ start: number; end: number }>()
   const [isHeld, setIsHeld] = useState(false)
   const grip = useRef<{ x: number; width: number; mode: 'move' | 'start' | 'end' }>(undefined)
+  /** The browser makes a click of a drag's end as well. */
+  const wasMoved = useRef(false)
   const own = { start: Date.parse(override.start), end: Date.parse(override.end) }
   const shown = span ?? own
   // A finger is broader than a pointer.
@@ -299,7 +306,8 @@ function OverrideBar({
     end: point => {
       const next = moved(point)
       evicted()
-      if (onMove && next && (next.start !== own.start || next.end !== own.end)) onMove(new Date(next.start).toISOString(), new Date(next.end).toISOString())
+      wasMoved.current = next !== undefined && (next.start !== own.start || next.end !== own.end)
+      if (onPick && next && wasMoved.current) onPick(new Date(next.start).toISOString(), new Date(next.end).toISOString())
     },
     cancel: () => evicted(),
   })
@@ -308,15 +316,24 @@ function OverrideBar({
     setSpan(undefined)
     setIsHeld(false)
   }
-  const pointing = onMove ? { ...drag, 'data-held': isHeld } : {}
+  const open = (event: MouseEvent) => {
+    // A key makes a click without a count.
+    if (onPick && (event.detail === 0 || !wasMoved.current)) onPick(override.start, override.end)
+    wasMoved.current = false
+  }
+  const look = { className: 'calendar-bar', 'data-kind': 'override', style: { ...place(period, shown.start, shown.end), background: color } }
+  const text = `${name}${words}`
   return (
     <Tooltip
       label={`${name}${words}: ${when.format(new Date(shown.start))} – ${when.format(new Date(shown.end))}${override.reason ? `, ${override.reason}` : ''}`}
     >
-      <span className="calendar-bar" data-kind="override" style={{ ...place(period, shown.start, shown.end), background: color }} {...pointing}>
-        {name}
-        {words}
-      </span>
+      {onPick ? (
+        <button type="button" aria-label={`Edit override: ${text}`} {...look} {...drag} data-held={isHeld} onClick={open}>
+          {text}
+        </button>
+      ) : (
+        <span {...look}>{text}</span>
+      )}
     </Tooltip>
   )
 }

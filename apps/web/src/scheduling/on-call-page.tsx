@@ -1,4 +1,4 @@
-import { Anchor, Badge, Button, Group, Paper, SimpleGrid, Stack, Table, Text } from '@mantine/core'
+import { Anchor, Badge, Button, Group, Paper, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core'
 import { IconAlertTriangle, IconCalendarPlus, IconPlaneDeparture } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import type { TeamOnCall } from '@tocsin/api'
@@ -77,9 +77,11 @@ function TeamCard({ team }: { team: TeamOnCall }) {
   return (
     <Paper component="section" aria-label={team.team.name}>
       <Group justify="space-between" px="md" py={10} style={{ borderBottom: '1px solid var(--line)' }} wrap="nowrap">
-        <Link to="/on-call/$id" params={{ id: team.team.id }} className="row-link" style={{ minWidth: 0 }}>
-          {team.team.name}
-        </Link>
+        <Title order={2} size="h3" style={{ minWidth: 0 }}>
+          <Link to="/on-call/$id" params={{ id: team.team.id }} className="row-link">
+            {team.team.name}
+          </Link>
+        </Title>
         <Concerns team={team} />
       </Group>
       {team.settings ? (
@@ -167,14 +169,14 @@ function Services({ teams }: { teams: readonly TeamOnCall[] }) {
             <Table.Tbody>
               {list.map(service => (
                 <Table.Tr key={service.id}>
-                  <Table.Td>
+                  <Table.Th scope="row" fw={400}>
                     <Text fw={550}>{service.name}</Text>
                     {mayRespond ? (
                       <RouteLink to="/on-call/simulate" search={{ service: service.id }} size="sm" aria-label={`Simulate a page of ${service.name}`}>
                         Simulate a page
                       </RouteLink>
                     ) : null}
-                  </Table.Td>
+                  </Table.Th>
                   <Table.Td>{onCall(service.securityTeam.id)}</Table.Td>
                   <Table.Td>{service.engineeringTeam ? onCall(service.engineeringTeam.id) : <span className="quiet">Unassigned</span>}</Table.Td>
                 </Table.Tr>

@@ -50,7 +50,9 @@ export function People({ team }: { team: TeamOnCall }) {
                 <Table.Tbody>
                   {list.map(share => (
                     <Table.Tr key={share.person.id}>
-                      <Table.Td fw={550}>{share.person.name}</Table.Td>
+                      <Table.Th scope="row" fw={550}>
+                        {share.person.name}
+                      </Table.Th>
                       <Table.Td>
                         <Group gap={8} wrap="nowrap">
                           <span className="share-bar" style={{ width: `${(share.hours / most) * 75}%` }} aria-hidden />

@@ -16,7 +16,7 @@ import {
   VisuallyHidden,
 } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { Spotlight, spotlight } from '@mantine/spotlight'
+import { Spotlight } from '@mantine/spotlight'
 import {
   IconActivity,
   IconAddressBook,
@@ -57,6 +57,7 @@ import { Banners } from './banners.tsx'
 import { useFocusReturn } from './focus-return.ts'
 import { HelpModal } from './help.tsx'
 import { LiveChip } from './live-chip.tsx'
+import { palette, paletteStore, usePaletteRoles } from './palette.ts'
 import { usePathFocus, useSpokenPages } from './spoken.ts'
 
 const places = [
@@ -124,13 +125,13 @@ export function Shell() {
               size="xs"
               leftSection={<IconSearch size={15} />}
               rightSection={<Kbd size="xs">Ctrl K</Kbd>}
-              onClick={spotlight.open}
+              onClick={palette.open}
               visibleFrom="sm"
               style={{ color: 'var(--quiet)' }}
             >
               Go to
             </Button>
-            <ActionIcon variant="subtle" color="gray" onClick={spotlight.open} hiddenFrom="sm" aria-label="Go to" size="lg">
+            <ActionIcon variant="subtle" color="gray" onClick={palette.open} hiddenFrom="sm" aria-label="Go to" size="lg">
               <IconSearch size={19} />
             </ActionIcon>
             <Tooltip label="Keyboard shortcuts">
@@ -293,18 +294,23 @@ function GoTo() {
   const navigate = useNavigate()
   const incidents = useApi('incidents', { query: { view: 'open', limit: 50 } })
   const shown = usePlaces()
+  const { dialog, search, list, option } = usePaletteRoles()
   return (
     <Spotlight
+      store={paletteStore}
+      attributes={dialog}
+      scrollAreaProps={list}
       shortcut={null}
       nothingFound="No results"
-      searchProps={{ placeholder: 'Search pages and incidents…', 'aria-label': 'Go to' }}
+      searchProps={{ placeholder: 'Search pages and incidents…', ...search }}
       scrollable
       maxHeight={420}
       actions={[
-        { group: 'Pages', actions: shown.map(place => ({ id: place.to, label: place.label, onClick: () => void navigate({ to: place.to }) })) },
+        { group: 'Pages', actions: shown.map(place => ({ ...option, id: place.to, label: place.label, onClick: () => void navigate({ to: place.to }) })) },
         {
           group: incidents.data?.next ? `Latest ${incidents.data.items.length} open incidents` : 'Open incidents',
           actions: (incidents.data?.items ?? []).map(incident => ({
+            ...option,
             id: incident.id,
             label: `Incident ${incident.number}: ${incident.title}`,
             description: incident.status,
@@ -324,13 +330,13 @@ function useShortcuts(onHelp: () => void): void {
     const press = (event: KeyboardEvent) => {
       if (isModified(event, 'k')) {
         event.preventDefault()
-        spotlight.open()
+        palette.open()
       }
       if (!isShortcut(event)) return
       if (event.key === '?') onHelp()
       if (event.key === '/') {
         event.preventDefault()
-        spotlight.open()
+        palette.open()
       }
       const to = { n: '/', a: '/alerts', i: '/incidents', o: '/on-call', c: '/notices' }[event.key]
       if (isGoing && to) void navigate({ to: to as '/' })
