@@ -128,6 +128,10 @@ const tree = root.addChildren([
       lazy(() => import('./settings/settings-page.tsx'), 'SettingsPage'),
     ),
     page(
+      '/setup-checklist',
+      lazy(() => import('./setup/checklist-page.tsx'), 'ChecklistPage'),
+    ),
+    page(
       '/account',
       lazy(() => import('./account/account-page.tsx'), 'AccountPage'),
     ),

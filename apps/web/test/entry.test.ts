@@ -70,6 +70,12 @@ describe('coming in', () => {
     expect(await seriousViolations(page)).toEqual([])
     await page.getByRole('button', { name: 'Continue' }).click()
     await page.getByRole('heading', { name: 'Welcome to Tocsin' }).waitFor()
+    await page.getByRole('link', { name: 'Setup checklist' }).click()
+    await page.getByText('1 of 9 done').waitFor()
+    await page.getByRole('button', { name: 'Send test email' }).click()
+    await page.getByText('The test email is being sent.').waitFor()
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
+    expect(await seriousViolations(page)).toEqual([])
     await signOut(page)
 
     await page.goto(`${world.server.origin}/incidents`)

@@ -23,6 +23,7 @@ export const places = [
   '/messages',
   '/journal',
   '/settings',
+  '/setup-checklist',
   '/account',
   '/reference',
 ] as const

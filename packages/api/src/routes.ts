@@ -21,12 +21,14 @@ import { proposalRoutes } from './proposals.ts'
 import { reviewRoutes } from './reviews.ts'
 import { schedulingRoutes } from './scheduling.ts'
 import { segregationRoutes } from './segregation.ts'
+import { setupRoutes } from './setup.ts'
 import { silenceRoutes } from './silences.ts'
 import { systemRoutes } from './system.ts'
 
 /** Every operation of the API, by name. */
 export const routes = {
   ...systemRoutes,
+  ...setupRoutes,
   ...accessRoutes,
   ...directoryRoutes,
   ...calendarRoutes,

@@ -73,6 +73,14 @@ export const systemEvents = [
     data: z.strictObject({ name: z.string(), before: z.strictObject({ name: z.string().nullable() }) }),
     sentence: ({ data }) => `Renamed the organization to ${data.name}`,
   }),
+  event({
+    type: 'test-email.requested',
+    version: 1,
+    subject: 'organization',
+    within: 'none',
+    data: Nothing,
+    sentence: () => 'Sent a test email to their own address',
+  }),
   event({ type: 'demo.loaded', version: 1, subject: 'demo', within: 'none', data: Nothing, sentence: () => 'Loaded the demo data' }),
   event({ type: 'demo.removed', version: 1, subject: 'demo', within: 'none', data: Nothing, sentence: () => 'Deleted the demo data' }),
   event({

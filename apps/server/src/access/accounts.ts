@@ -239,6 +239,11 @@ export async function findPerson(reader: Reader, id: string): Promise<PersonRow 
   return person
 }
 
+/** How many people have joined and are active, without those of the demo. */
+export function countJoined(reader: Reader): Promise<number> {
+  return reader.db.$count(people, and(eq(people.isActive, true), eq(people.isDemo, false), joined))
+}
+
 /** @throws AppProblem invalid, naming `field`, when one of the people does not exist, or is not active: then with the name. */
 export async function assertPeople(reader: Reader, ids: readonly string[], field: string): Promise<void> {
   await readChosen(reader, ids, field)

@@ -1,4 +1,4 @@
-export { addPerson, assertPeople, assertResponders, canRespond, findPerson, invite, isSetUp, listPeople, setupToken } from './accounts.ts'
+export { addPerson, assertPeople, assertResponders, canRespond, countJoined, findPerson, invite, isSetUp, listPeople, setupToken } from './accounts.ts'
 export {
   assertPerson,
   authorizer,
@@ -19,6 +19,7 @@ export { Erasables, type Found as FoundToErase } from './erasables.ts'
 export { accountsThatActed, peopleBehind } from './key-use.ts'
 export { callersWhoLeft, endAllSessions } from './open-sessions.ts'
 export { recoverAdministrator } from './password-reset.ts'
+export { countRecoveryCodes } from './recovery-codes.ts'
 export { recordRestrictedRead } from './restricted-reads.ts'
 export { accessBindings } from './routes.ts'
 export { maxFound, nearText, Searches, type SearchItem } from './searches.ts'

@@ -38,6 +38,7 @@ import { Lifetime } from './lifetime.ts'
 import { openPagingModules } from './pager.ts'
 import { PagerSupervisor } from './pager-supervisor.ts'
 import { linkPageScript, servePages } from './pages.ts'
+import { setupBindings } from './setup-checklist.ts'
 import { systemBindings } from './system.ts'
 
 export interface Server {
@@ -84,6 +85,7 @@ export function openModules(config: Config, context: AppContext, detection: Dete
   const conditions = new ClosingConditions()
   return assertComplete([
     ...systemBindings(context, watch, version, config.securityContact),
+    ...setupBindings(context),
     ...accessBindings(context),
     ...openDirectory(context),
     ...openPagingModules(context, conditions),

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Integration } from '@tocsin/api'
-import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, isNull, sql } from 'drizzle-orm'
 import type { Caller } from '../access/index.ts'
 import { services } from '../directory/index.ts'
 import { type Actor, markRecords, record } from '../journal/index.ts'
@@ -36,6 +36,17 @@ export async function listIntegrations(reader: Reader, id?: string): Promise<Int
 }
 
 const paths: Record<Kind, (key: string) => string> = { alertmanager: key => `/in/${key}/alertmanager`, pagerduty: key => `/in/${key}/v2/enqueue` }
+
+/** The integration through which most was received, or one through which nothing was yet. */
+export async function busiestIntegration(reader: Reader) {
+  const [found] = await reader.db
+    .select({ name: integrations.name, received: integrations.received, lastSeenAt: integrations.lastSeenAt })
+    .from(integrations)
+    .where(and(isNull(integrations.revokedAt), eq(integrations.isDemo, false)))
+    .orderBy(desc(integrations.received), desc(integrations.id))
+    .limit(1)
+  return found
+}
 
 /** Adds a source. Its key, 32 characters as PagerDuty's routing keys are, is in the answer and nowhere else. */
 export async function createIntegration(

@@ -21,6 +21,7 @@ import { KnownSources, watchJob, watchSources } from './sources.ts'
 import { pulling, pullJob } from './taxii.ts'
 import { DetectionWatch } from './watch.ts'
 
+export { countActiveRules, liveliestLogSource } from './set-up.ts'
 export { sourceSettings } from './source-settings.ts'
 
 const expiryJob = defineJob({ kind: 'detection.end-exceptions', lane: housekeepingLane, data: z.object({}) })

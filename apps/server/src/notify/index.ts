@@ -20,6 +20,7 @@ export { restrictedName, restrictedSummary } from './restricted.ts'
 export { stalledChannels, stalledChannelsJob } from './stalled-channels.ts'
 export { contactMethods, messages, teamChannels } from './tables.ts'
 export { listTeamChannels } from './team-channels.ts'
+export { latestTestEmail, sendTestEmail } from './test-email.ts'
 
 export function openNotify(context: AppContext): Bindings {
   context.health.add('delivery', () => deliveryHealth(context.database.reader()))

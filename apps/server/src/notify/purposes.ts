@@ -26,6 +26,7 @@ const audiences = {
   'password-changed': 'staff',
   'password-reset': 'staff',
   task: 'staff',
+  'test-email': 'staff',
   'wrong-passwords': 'staff',
 } as const satisfies Readonly<Record<string, Audience>>
 

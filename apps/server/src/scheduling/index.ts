@@ -13,7 +13,7 @@ export { addOverride, addTemporary, saveSchedule } from './schedules.ts'
 export { recordShifts } from './shift-log.ts'
 export { type OnCallSnapshot, peopleBehind, readSnapshot, readSnapshotOf, referenceIn, type Settings, tierOf, withoutPeople } from './snapshot.ts'
 export { onCallSettings, schedules } from './tables.ts'
-export { assertPeriod, listOnCall, maxFairnessDays, onCallOf } from './teams.ts'
+export { assertPeriod, countStaffed, listOnCall, maxFairnessDays, onCallOf } from './teams.ts'
 export { addTimeOff, listTimeOff } from './time-off.ts'
 
 export function openScheduling(context: AppContext): Bindings {

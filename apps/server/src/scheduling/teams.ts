@@ -48,6 +48,13 @@ function current(snapshot: OnCallSnapshot, { name: tier, scheduleId, position }:
   return [{ tier, schedule: { id: scheduleId, name: snapshot.rows.get(scheduleId)?.name ?? '' }, people, shadows, until: found.length > 1 ? now.end : null }]
 }
 
+/** How many of these teams have somebody on call now. */
+export async function countStaffed(reader: Reader, teamIds: readonly string[]): Promise<number> {
+  const snapshot = await readSnapshot(reader, teamIds)
+  const isStaffed = (tiers: Settings['tiers']) => tiers.some(tier => current(snapshot, tier).some(({ people }) => people.length > 0))
+  return teamIds.filter(id => isStaffed(snapshot.settings.get(id)?.tiers ?? [])).length
+}
+
 export async function onCallOf(reader: Reader, teamId: string): Promise<TeamOnCall> {
   const [found] = await listOnCall(reader, [teamId])
   if (!found) throw notFound('team')

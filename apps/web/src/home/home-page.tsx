@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
+import { Anchor, Button, Group, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
 import { IconFlask } from '@tabler/icons-react'
 import type { UseQueryResult } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
@@ -18,6 +18,7 @@ import { usePages } from '../parts/pages.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 import { clockTime, Time } from '../parts/time.tsx'
 import { useMay, useMe } from '../session.ts'
+import { ChecklistCard } from '../setup/checklist-card.tsx'
 
 /** How many of each the page shows; where there are more, it says so and leads to the rest. */
 const [maxPages, maxTasks, maxIncidents, maxAlerts] = [10, 8, 8, 6]
@@ -143,6 +144,7 @@ export function HomePage() {
         </Section>
         <OnCallNow />
       </SimpleGrid>
+      <ChecklistCard />
     </Page>
   )
 }
@@ -314,6 +316,7 @@ function OnCallNow() {
 /** The first page of an empty installation: what to do, or a demo to look around in. */
 function Welcome() {
   const isAdministrator = useMay('administrator')
+  const mayLead = useMay('lead')
   const demo = useCommand('loadDemo', { done: 'Demo loaded. The first alert arrives within seconds.' })
   return (
     <Page title="Welcome to Tocsin" lead="Detect, page, run incidents, notify customers on time, and keep a tamper-evident audit log.">
@@ -337,20 +340,8 @@ function Welcome() {
         <Paper p="lg">
           <Stack>
             <Text fw={620}>Set up your organization</Text>
-            <List type="ordered" spacing={6}>
-              <List.Item>
-                <RouteLink to="/people">Invite people</RouteLink> and create a security response team and an engineering team.
-              </List.Item>
-              <List.Item>
-                Set up a <RouteLink to="/on-call">rotation</RouteLink>.
-              </List.Item>
-              <List.Item>
-                Add your <RouteLink to="/services">services</RouteLink> and <RouteLink to="/customers">customers</RouteLink>.
-              </List.Item>
-              <List.Item>
-                Connect Alertmanager, or any tool that can send to PagerDuty, through an <RouteLink to="/settings">integration</RouteLink>.
-              </List.Item>
-            </List>
+            <Text className="quiet">People, teams, somebody on call, services and the first alert of your monitoring.</Text>
+            {mayLead ? <RouteLink to="/setup-checklist">Setup checklist</RouteLink> : <Text>A lead or an administrator sets it up.</Text>}
           </Stack>
         </Paper>
       </SimpleGrid>

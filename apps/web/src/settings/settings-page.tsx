@@ -3,6 +3,7 @@ import { useApi, useCommand } from '../api.ts'
 import { useRouteForm } from '../forms.ts'
 import { confirmed } from '../parts/confirm.tsx'
 import { FormProblem, Loaded, Page, Section } from '../parts/page.tsx'
+import { RouteLink } from '../parts/route-link.tsx'
 import { useMay } from '../session.ts'
 import { ApiKeys } from './api-keys.tsx'
 import { ClassDefinitions } from './class-definitions.tsx'
@@ -14,8 +15,13 @@ import { System } from './system.tsx'
 export function SettingsPage() {
   const isAdministrator = useMay('administrator')
   const mayRespond = useMay('responder')
+  const mayLead = useMay('lead')
   return (
-    <Page title="Settings" lead="Integrations, service accounts, incident classes and segregation of duties.">
+    <Page
+      title="Settings"
+      lead="Integrations, service accounts, incident classes and segregation of duties."
+      actions={mayLead ? <RouteLink to="/setup-checklist">Setup checklist</RouteLink> : null}
+    >
       {isAdministrator ? <Organization /> : null}
       {mayRespond ? <Integrations /> : null}
       {isAdministrator ? <ApiKeys /> : null}

@@ -5,7 +5,7 @@ import { useApi } from '../api.ts'
 import { lastTimeOf } from '../parts/notice-term.ts'
 import { RouteLink } from '../parts/route-link.tsx'
 import { remaining, useNow } from '../parts/time.tsx'
-import { useHasSessionEnded } from '../session.ts'
+import { useHasSessionEnded, useMay } from '../session.ts'
 import { clockText } from './clock-text.ts'
 
 /** What every page says: a session that has ended, a clock that runs, paging that is not live, demo data. One line each. */
@@ -13,6 +13,7 @@ export function Banners() {
   const status = useApi('status')
   const counters = useApi('counters')
   const hasEnded = useHasSessionEnded()
+  const mayLead = useMay('lead')
   const stalled = counters.data?.stalledChannels ?? []
   const isUnknown = [status, counters].some(query => query.isError && query.data === undefined)
   return (
@@ -44,6 +45,14 @@ export function Banners() {
             <RouteLink to="/messages" inherit c="inherit" underline="always">
               message log
             </RouteLink>
+            {mayLead ? (
+              <>
+                , or open the{' '}
+                <RouteLink to="/setup-checklist" inherit c="inherit" underline="always">
+                  setup checklist
+                </RouteLink>
+              </>
+            ) : null}
             .
           </Text>
         </div>

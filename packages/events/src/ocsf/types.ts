@@ -87,6 +87,7 @@ export const mappings: Readonly<Record<EventType, Mapping>> = {
   'setting.changed': told('updated', 'medium'),
   'organization.renamed': told('updated'),
   'organization.applied': told('updated', 'low'),
+  'test-email.requested': told('created'),
   'demo.loaded': told('created'),
   'demo.removed': told('deleted'),
   // What decides who is paged about what.
