@@ -167,6 +167,7 @@ const tasks: {
 
 /** Parsers that a line above measures as a part of another one. */
 const within: Readonly<Record<string, string>> = {
+  readFilter: 'a filter',
   eventsOf: 'the task file',
   countLines: 'the task events',
   eventLines: 'the task events',

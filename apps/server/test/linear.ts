@@ -8,8 +8,10 @@ const maxGrowth = 8
 /** Below this nothing is told from the noise of the machine; quadratic time is far above it at these lengths. */
 const noiseMs = 4
 const roundsBeforeFailing = 4
-/** The time of the processor is counted in ticks of some milliseconds: of the shorter, more runs are needed to tell. */
-const runs = { short: 16, long: 4 } as const
+/** The time of the processor is counted in ticks of some milliseconds: so much of it tells, and no more runs are needed than take it. */
+const enoughMs = 20
+/** Of the shorter, more are needed, and several at least: the first is alone in being disturbed. */
+const runs = { short: { least: 4, most: 16 }, long: { least: 1, most: 4 } } as const
 
 /** Time of the processor that this thread has had: on a busy machine what waits takes long, too. */
 function usedMs(): number {
@@ -17,10 +19,15 @@ function usedMs(): number {
   return (user + system) / 1_000
 }
 
-async function averageOf(count: number, work: () => unknown): Promise<number> {
+async function averageOf({ least, most }: { readonly least: number; readonly most: number }, work: () => unknown): Promise<number> {
   const since = usedMs()
-  for (let run = 0; run < count; run++) await work()
-  return (usedMs() - since) / count
+  let run = 0
+  let used = 0
+  for (; run < least || (run < most && used < enoughMs); used = usedMs() - since) {
+    await work()
+    run += 1
+  }
+  return used / run
 }
 
 /**
@@ -30,7 +37,7 @@ async function averageOf(count: number, work: () => unknown): Promise<number> {
  */
 export async function expectLinear(name: string, read: (text: string) => unknown, shape: Shape, length: number): Promise<void> {
   const [short, long] = [shape(length), shape(4 * length)]
-  if ((await averageOf(1, () => read(long))) <= noiseMs) return
+  if ((await averageOf({ least: 1, most: 1 }, () => read(long))) <= noiseMs) return
   const rounds: string[] = []
   for (let round = 0; round < roundsBeforeFailing; round++) {
     const before = await averageOf(runs.short, () => read(short))
