@@ -146,3 +146,30 @@ test('a filter finds nothing of a restricted incident for who may not see it', a
   for (const filter of ['declared:>2000-01-01', 'service:*', 'customer:x', 'owner:me', 'updated:<2000-01-01']) expect(await find(filter), filter).toEqual([])
   await expect(find('phase:open')).rejects.toMatchObject(refusal('invalid', 'filter'))
 })
+
+test('a row of the table says the host, the user, whose work it is, and what becomes of the page', async ({ world }) => {
+  const { team, primary } = await world.team()
+  await world.service('billing', team)
+  const outsider = await world.person('lead')
+  const observables = [
+    { kind: 'user-account' as const, value: 'Mira' },
+    { kind: 'host' as const, value: 'DB-1' },
+  ]
+  const { id } = await world.alert({ severity: 'critical', title: 'Down', service: 'billing', observables })
+  await world.alert({ severity: 'low', title: 'Quiet' })
+  await world.settle()
+  const row = async (person = primary) => (await person.call('alertRows', { query: { filter: 'host:db-*' } })).items[0]
+  expect(await row()).toMatchObject({
+    ...{ id, host: 'DB-1', user: 'Mira', assignee: null, service: { name: 'billing' }, isSilenced: false },
+    page: { state: 'triggered', team: { id: team.id }, acknowledgedBy: null },
+  })
+  await primary.call('acknowledgeAlert', { params: { id } })
+  expect(await row()).toMatchObject({ assignee: { name: primary.name }, page: { state: 'acknowledged', acknowledgedBy: primary.name } })
+  expect((await primary.call('alertRows', {})).items.map(({ title, page }) => [title, page === null])).toEqual([
+    ['Down', false],
+    ['Quiet', true],
+  ])
+  const incident = await primary.call('openIncident', { body: { title: 'Secret', reason: 'Seen.', isRestricted: true } })
+  await primary.call('escalateAlert', { params: { id }, body: { incidentId: incident.id, responsibility: 'us', reason: 'It is theirs.' } })
+  expect((await outsider.call('alertRows', { query: { view: 'all' } })).items.map(({ title }) => title)).toEqual(['Quiet'])
+})

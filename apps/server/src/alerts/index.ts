@@ -151,7 +151,7 @@ export function openAlerts(context: AppContext): Bindings {
       return page
     }),
     query(alertRowRoutes.alertRows, (reader, { caller, query: asked }) => listRows(reader, context, caller, asked)),
-    query(pageSimulationRoutes.simulatePage, (reader, { params, query: asked }) => simulateAlert(reader, context, params.id, asked)),
+    query(pageSimulationRoutes.simulatePage, (reader, { caller, params, query: asked }) => simulateAlert(reader, context, caller, params.id, asked)),
     command(routes.acknowledgeAlert, async (tx, { caller, params }) => {
       await acknowledgeAlert(tx, context, caller, params.id)
       return readAlert(tx, context, caller, params.id)

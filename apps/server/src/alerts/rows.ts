@@ -30,7 +30,7 @@ async function rows(reader: Reader, context: AppContext, viewer: Viewer, conditi
       ...{ id: alerts.id, number: alerts.number, kind: alerts.kind, title: alerts.title, severity: alerts.severity, status: alerts.status },
       ...{ source: alerts.source, count: alerts.count, firstSeenAt: alerts.firstSeenAt, lastSeenAt: alerts.lastSeenAt, ruleOf: alerts.rule },
       ...{ serviceId: alerts.serviceId, service: services.name, assigneeId: alerts.assigneeId, assignee: assignee.name },
-      ...{ incidentId: alerts.incidentId, incidentNumber: alerts.incidentNumber, silencedById: alerts.silencedById },
+      ...{ incidentId: alerts.incidentId, incidentNumber: alerts.incidentNumber, silencedById: alerts.silencedById, stormPageId: alerts.stormPageId },
       ...{ isDemo: alerts.isDemo, isExercise: alerts.isExercise, host: firstOf('host'), user: firstOf('user-account') },
     })
     .from(alerts)
@@ -42,14 +42,15 @@ async function rows(reader: Reader, context: AppContext, viewer: Viewer, conditi
   const pages = await latestPagesAbout(
     reader,
     found.map(({ id }) => id),
+    found.flatMap(({ stormPageId }) => stormPageId ?? []),
   )
-  return found.map(({ serviceId, service, assigneeId, assignee: name, incidentId, incidentNumber, silencedById, ruleOf, ...row }) => ({
+  return found.map(({ serviceId, service, assigneeId, assignee: name, incidentId, incidentNumber, silencedById, stormPageId, ruleOf, ...row }) => ({
     ...row,
     service: serviceId === null ? null : { id: serviceId, name: service ?? '' },
     assignee: assigneeId === null ? null : { id: assigneeId, name: name ?? '' },
     incident: incidentId === null ? null : { id: incidentId, number: incidentNumber ?? 0 },
     rule: ruleOf?.id ?? null,
     isSilenced: silencedById !== null,
-    page: pages.get(row.id) ?? null,
+    page: pages.get(stormPageId ?? row.id) ?? null,
   }))
 }

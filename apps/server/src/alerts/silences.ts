@@ -1,6 +1,6 @@
 import type { AlertMatchers, RouteInput, Severity, Silence, silenceRoutes } from '@tocsin/api'
 import { endOfHours, isWithin } from '@tocsin/oncall'
-import { and, asc, eq, gt, lte, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, lte, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { type AppContext, accountsThatActed, type Caller, people, type Viewer } from '../access/index.ts'
 import { knownServices } from '../directory/index.ts'
@@ -33,6 +33,16 @@ export function matches({ serviceIds, severities, source, titleContains }: Alert
   if (severities.length > 0 && !severities.includes(alert.severity)) return false
   if (source !== '' && alert.source !== source) return false
   return titleContains === '' || alert.title.toLowerCase().includes(titleContains.toLowerCase())
+}
+
+/** Those of some silences whose reasons a viewer may read: what held nothing but alerts of incidents belongs to these. */
+export async function readableSilences(reader: Reader, context: AppContext, viewer: Viewer, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set()
+  const found = await reader.db
+    .select({ id: silences.id })
+    .from(silences)
+    .where(and(inArray(silences.id, [...ids]), context.visibility.ofRecord(viewer, 'silence', silences.id)))
+  return new Set(found.map(({ id }) => id))
 }
 
 /** The active silences. */

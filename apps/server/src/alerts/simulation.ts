@@ -1,11 +1,12 @@
 import { isAtLeast, type PageSimulation, type RouteInput, type pageSimulationRoutes as routes } from '@tocsin/api'
-import type { AppContext } from '../access/index.ts'
+import type { AppContext, Viewer } from '../access/index.ts'
 import { listServices } from '../directory/index.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Reader } from '../kernel/database.ts'
 import { invalid, notFound } from '../kernel/problems.ts'
 import { simulatePage } from '../paging/index.ts'
-import { matches, silencesNow } from './silences.ts'
+import { matches, readableSilences, silencesNow } from './silences.ts'
+import { idsOf } from './triaged.ts'
 
 /** How far ahead is planned: what schedules say of later changes until then. */
 const maxDaysAhead = 366
@@ -14,6 +15,7 @@ const maxDaysAhead = 366
 export async function simulateAlert(
   reader: Reader,
   context: AppContext,
+  viewer: Viewer,
   serviceId: string,
   { severity, at = reader.now }: RouteInput<typeof routes.simulatePage>['query'],
 ): Promise<PageSimulation> {
@@ -34,9 +36,11 @@ export async function simulateAlert(
   // Of the title and the source nothing is known: a silence that asks for them may apply, or not.
   const silences = (await silencesNow({ ...reader, now: at })).map(one => ({ ...one, isOpen: one.matchers.source !== '' || one.matchers.titleContains !== '' }))
   const applying = silences.filter(({ matchers }) => matches({ ...matchers, source: '', titleContains: '' }, { serviceId, severity, source: '', title: '' }))
+  const readable = await readableSilences(reader, context, viewer, idsOf(applying))
+  const because = ({ id, reason }: { readonly id: string; readonly reason: string }) => (readable.has(id) ? `: ${reason}` : '.')
   const certain = applying.find(({ isOpen }) => !isOpen)
-  if (certain) return { ...about, ...nobody, outcome: 'silenced', reason: `An active silence keeps it from paging: ${certain.reason}` }
-  const possible = applying.map(({ reason }) => `A silence for some titles or sources may keep it from paging: ${reason}`)
+  if (certain) return { ...about, ...nobody, outcome: 'silenced', reason: `An active silence keeps it from paging${because(certain)}` }
+  const possible = applying.map(one => `A silence for some titles or sources may keep it from paging${because(one)}`)
   const simulated = await simulatePage(reader, context, { teamId: service.securityTeam.id, serviceId, severity }, at)
   const isNobody = simulated.escalations.every(({ people }) => people.length === 0)
   return {

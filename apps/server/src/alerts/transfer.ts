@@ -57,7 +57,7 @@ export async function escalateAlerts(
   incident: Taking,
   { responsibility, reason }: { readonly responsibility: Responsibility; readonly reason: string },
 ): Promise<TriagedAlert[]> {
-  const escalated = await lockAlerts(tx, context, caller, ids)
+  const escalated = await lockAlerts(tx, context, caller, ids, 'alertIds')
   if (escalated.length === 0) return []
   for (const alert of escalated) {
     assertNo(decidedAlready(alert), alert)

@@ -21,8 +21,14 @@ export const idsOf = (rows: readonly { readonly id: string }[]): string[] => row
 /** The condition for the alerts with these IDs: one parameter, however many they are. */
 export const among = (ids: readonly string[]): SQL => sql`${alerts.id} = any(${sql.param([...ids])}::uuid[])`
 
-/** Locks alerts for a change, in one order everywhere. @throws AppProblem invalid where one is not there, or the caller may not see it */
-export async function lockAlerts(tx: Tx, context: AppContext, caller: Caller, ids: readonly string[]): Promise<TriagedAlert[]> {
+/** Locks alerts for a change, in one order everywhere. @throws AppProblem invalid, naming `field`, where one is not there, or the caller may not see it */
+export async function lockAlerts(
+  tx: Tx,
+  context: AppContext,
+  caller: Caller,
+  ids: readonly string[],
+  field: 'ids' | 'alertIds' = 'ids',
+): Promise<TriagedAlert[]> {
   const wanted = [...new Set(ids)]
   if (wanted.length === 0) return []
   const found = await tx.db
@@ -32,7 +38,7 @@ export async function lockAlerts(tx: Tx, context: AppContext, caller: Caller, id
     .orderBy(alerts.id)
     .for('update')
   const missing = wanted.length - found.length
-  if (missing > 0) throw invalid('ids', `must be IDs of alerts: ${missing} of them ${missing === 1 ? 'is' : 'are'} not`)
+  if (missing > 0) throw invalid(field, `must be IDs of alerts: ${missing} of them ${missing === 1 ? 'is' : 'are'} not`)
   return found
 }
 

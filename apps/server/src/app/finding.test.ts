@@ -92,19 +92,19 @@ test('what is looked for is found: counted by facets, in everything, in saved vi
   expect(await observer.call('savedViews')).toEqual([])
 
   // CSV, of what one may see, without formulas, and on record.
-  const csv = async (person: typeof lead, name: 'alertsCsv' | 'incidentsCsv', filter: string) => {
+  const csv = async (name: 'alertsCsv' | 'incidentsCsv', person: typeof lead, filter: string) => {
     const reply = await person.call.raw(name, { query: { view: 'all', filter } })
     return (await reply.text()).trimEnd().split('\r\n')
   }
-  const [header, first, ...more] = await csv(lead, 'alertsCsv', 'host:db-01,"web 1"')
+  const [header, first, ...more] = await csv('alertsCsv', lead, 'host:db-01,"web 1"')
   expect(header).toMatch(/^number,kind,severity,status,title,/)
   expect([first, ...more].join('\n')).toContain(`"'=HYPERLINK(""x"")"`)
   expect(more).toHaveLength(2)
-  expect(await csv(outsider, 'alertsCsv', '')).toHaveLength(3)
-  expect(await csv(lead, 'alertsCsv', 'brutte')).toHaveLength(1)
-  expect(await csv(lead, 'incidentsCsv', 'phase:suspected')).toHaveLength(2)
-  expect(await csv(outsider, 'incidentsCsv', '')).toHaveLength(1)
-  await expect(csv(observer, 'alertsCsv', '')).rejects.toMatchObject(refusal('forbidden'))
+  expect(await csv('alertsCsv', outsider, '')).toHaveLength(3)
+  expect(await csv('alertsCsv', lead, 'brutte')).toHaveLength(1)
+  expect(await csv('incidentsCsv', lead, 'phase:suspected')).toHaveLength(2)
+  expect(await csv('incidentsCsv', outsider, '')).toHaveLength(1)
+  await expect(csv('alertsCsv', observer, '')).rejects.toMatchObject(refusal('forbidden'))
   const entries = (await administrator.call('journal', { query: { limit: 200 } })).items
   expect(entries.filter(entry => entry.type === 'list.exported').map(entry => entry.sentence)).toContain('Exported alerts as CSV (all, filtered by host)')
   expect(entries.filter(entry => entry.type === 'saved-view.removed')).toHaveLength(2)

@@ -78,20 +78,32 @@ export async function readPage(reader: Reader, context: AppContext, viewer: View
   return page
 }
 
-/** The latest page about each of these subjects, which the viewer may see. */
-export async function latestPagesAbout(reader: Reader, subjectIds: readonly string[]): Promise<ReadonlyMap<string, NonNullable<AlertRow['page']>>> {
+/**
+ * Pages by their IDs, and the latest about each of these subjects by the ID of that: for who may see the subjects. One statement for all.
+ * @param pageIds such as of the page of a storm, which is about one of its alerts
+ */
+export async function latestPagesAbout(
+  reader: Reader,
+  subjectIds: readonly string[],
+  pageIds: readonly string[],
+): Promise<ReadonlyMap<string, NonNullable<AlertRow['page']>>> {
   if (subjectIds.length === 0) return new Map()
   const found = await reader.db
-    .selectDistinctOn([pages.subjectId], {
-      ...{ subjectId: pages.subjectId, state: pages.state, nextEscalationAt: pages.nextEscalationAt, acknowledgedBy: people.name },
-      ...{ teamId: teams.id, team: teams.name },
+    .select({
+      ...{ id: pages.id, subjectId: pages.subjectId, state: pages.state, nextEscalationAt: pages.nextEscalationAt },
+      ...{ acknowledgedBy: people.name, teamId: teams.id, team: teams.name },
     })
     .from(pages)
     .leftJoin(people, eq(people.id, pages.acknowledgedById))
     .leftJoin(teams, eq(teams.id, pages.teamId))
-    .where(sql`${pages.subjectId} = any(${sql.param([...subjectIds])}::uuid[])`)
-    .orderBy(pages.subjectId, desc(pages.createdAt))
-  return new Map(found.map(({ subjectId, teamId, team, ...page }) => [subjectId, { ...page, team: teamId === null ? null : { id: teamId, name: team ?? '' } }]))
+    .where(sql`${pages.subjectId} = any(${sql.param([...subjectIds])}::uuid[]) or ${pages.id} = any(${sql.param([...pageIds])}::uuid[])`)
+    .orderBy(asc(pages.createdAt), asc(pages.id))
+  return new Map(
+    found.flatMap(({ id, subjectId, teamId, team, ...rest }) => {
+      const page = { ...rest, team: teamId === null ? null : { id: teamId, name: team ?? '' } }
+      return [[subjectId, page] as const, [id, page] as const]
+    }),
+  )
 }
 
 /** How many pages that a viewer may see are unacknowledged, without those of exercises: all, or those that went to one person. */
