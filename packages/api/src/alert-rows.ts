@@ -34,7 +34,7 @@ export const alertRowRoutes = {
     path: '/api/v1/alerts/rows',
     summary: 'List alerts by a filter as rows of a table: without their texts, with the state of their pages',
     access: atLeast('observer', 'alerts:read'),
-    query: PageQuery.extend({ ...AlertSelection.shape, sort: z.enum(alertSorts).optional().describe('As of the list of alerts') }),
+    query: PageQuery.extend({ ...AlertSelection.shape, sort: z.enum(alertSorts).default('newest').describe('As of the list of alerts') }),
     reply: pageOf(AlertRow).extend({
       isApproximate: z.boolean().describe('No alert contains the text of the filter: these have similar words in their titles'),
     }),

@@ -105,10 +105,7 @@ export const alertRoutes = {
     access: atLeast('observer', 'alerts:read'),
     query: ChangingQuery.extend({
       ...AlertSelection.shape,
-      sort: z
-        .enum(alertSorts)
-        .optional()
-        .describe('`severity` (most severe, then oldest; the default of `triage`), `newest` (the default of `all`), `oldest`, `lastSeen` or `count`'),
+      sort: z.enum(alertSorts).default('newest').describe('`severity` (most severe, then oldest), `newest`, `oldest`, `lastSeen` or `count`'),
     }),
     reply: pageOf(Alert).extend({ isApproximate: z.boolean().describe('No alert contains the text of the filter: these have similar words in their titles') }),
   }),

@@ -43,7 +43,9 @@ export async function alertList(output: Output, api: Api, { filter, view, sort }
   const alerts: Alert[] = []
   let isApproximate = false
   for (let cursor: string | undefined; ; ) {
-    const page = await call('alerts', { query: { filter, view, limit: 200, ...(sort && { sort }), ...(cursor === undefined ? {} : { cursor }) } })
+    const page = await call('alerts', {
+      query: { filter, view, limit: 200, sort: sort ?? (view === 'triage' ? 'severity' : 'newest'), ...(cursor === undefined ? {} : { cursor }) },
+    })
     alerts.push(...page.items)
     isApproximate = page.isApproximate
     if (page.next === null || alerts.length >= maxListed) {

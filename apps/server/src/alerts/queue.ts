@@ -166,7 +166,7 @@ export async function pageOfSelection<Row extends Ordered>(
   query: SelectionQuery,
   read: (condition: SQL | undefined, by: readonly SQL[], limit: number) => Promise<Row[]>,
 ): Promise<{ items: Row[]; next: string | null; isApproximate: boolean }> {
-  const order = orders[query.sort ?? (query.view === 'triage' ? 'severity' : 'newest')]
+  const order = orders[query.sort ?? 'newest']
   const after = order.cursor.read(query.cursor)
   const filter = readAlertFilter(query.filter)
   const find = (word?: typeof similarText) =>

@@ -32,7 +32,8 @@ export function AlertsPage() {
   const navigate = useNavigate()
   const me = useMe()
   const mayRespond = useMay('responder')
-  const rows = useAlertRows(selection)
+  const order = sort ?? (view === 'triage' ? 'severity' : 'newest')
+  const rows = useAlertRows({ view, filter, sort: order })
   const facets = useApi('alertFacets', { query: { view, filter } })
   const services = useApi('services')
   const [active, setActive] = useState(0)
@@ -101,7 +102,7 @@ export function AlertsPage() {
     const ids: string[] = []
     for (let cursor: string | undefined | null; cursor !== null && ids.length < maxSelected; ) {
       const chunk: Awaited<ReturnType<typeof call<'alertRows'>>> = await call('alertRows', {
-        query: { ...selection, limit: 200, ...(cursor ? { cursor } : {}) },
+        query: { view, filter, sort: order, limit: 200, ...(cursor ? { cursor } : {}) },
       })
       ids.push(...chunk.items.map(({ id }) => id))
       cursor = chunk.next
@@ -238,7 +239,7 @@ export function AlertsPage() {
             w={190}
             visibleFrom="sm"
             data={alertSorts.map(value => ({ value, label: sortNames[value] }))}
-            value={sort ?? (view === 'triage' ? 'severity' : 'newest')}
+            value={order}
             allowDeselect={false}
             onChange={value => show({ sort: alertSorts.find(one => one === value) })}
           />

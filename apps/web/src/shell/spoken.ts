@@ -21,6 +21,8 @@ export function usePathFocus(): void {
       looks += 1
       if (document.querySelector('main [aria-busy="true"]') && looks < maxLooks) return
       clearInterval(timer)
+      // A page that had to be fetched has its heading only now; who has moved on meanwhile is left where they are.
+      if (document.activeElement === document.body) focusHeading()
       announce(document.title.replace(/^\(\S+\) | · Tocsin$/g, ''))
     }, lookMs)
     return () => clearInterval(timer)
