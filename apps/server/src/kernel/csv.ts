@@ -12,19 +12,19 @@ const line = (values: readonly (string | number | null)[]) => `${values.map(cell
 
 /**
  * A CSV file, written page by page while it is sent.
- * @param pages yields some rows at a time
+ * @param chunks yields some rows at a time
  * @param max rows at most; a last line says that there are more
  */
 export function csvFile(
   name: string,
   header: readonly string[],
-  pages: AsyncIterable<readonly (readonly (string | number | null)[])[]>,
+  chunks: AsyncIterable<readonly (readonly (string | number | null)[])[]>,
   max: number,
 ): Produced {
   async function* lines() {
     yield line(header)
     let left = max
-    for await (const rows of pages) {
+    for await (const rows of chunks) {
       yield rows.slice(0, left).map(line).join('')
       left -= rows.length
       if (left >= 0) continue

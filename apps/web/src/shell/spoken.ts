@@ -1,4 +1,4 @@
-import { useLocation } from '@tanstack/react-router'
+import { useRouterState } from '@tanstack/react-router'
 import { useEffect, useRef } from 'react'
 import { call, useApi } from '../api.ts'
 import { announce } from '../parts/announce.tsx'
@@ -10,7 +10,8 @@ const maxLooks = 30
 
 /** Another page: its heading gets the focus, and its title is read once it has one. */
 export function usePathFocus(): void {
-  const { pathname } = useLocation()
+  // Where the page that is shown belongs, not the one that is still being fetched.
+  const pathname = useRouterState({ select: ({ resolvedLocation, location }) => (resolvedLocation ?? location).pathname })
   const before = useRef(pathname)
   useEffect(() => {
     if (before.current === pathname) return
