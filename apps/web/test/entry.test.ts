@@ -73,7 +73,11 @@ describe('coming in', () => {
     await page.getByRole('link', { name: 'Setup checklist' }).click()
     await page.getByText('1 of 9 done').waitFor()
     await page.getByRole('button', { name: 'Send test email' }).click()
-    await page.getByText('The test email is being sent.').waitFor()
+    // The mail server of this world may have taken it before the page asks.
+    await page
+      .getByText(/^The test email is being sent\.|^Email works: the mail server accepted the test email\./)
+      .first()
+      .waitFor()
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
     expect(await seriousViolations(page)).toEqual([])
     await signOut(page)

@@ -15,14 +15,15 @@ interface Question {
 
 type Ask = (question: Question) => Promise<boolean>
 
-let ask: Ask = async () => false
+/** The dialogs are fetched after the page: who is quicker is asked once they are there. */
+const dialogs = Promise.withResolvers<Ask>()
 
 /**
  * Asks before what cannot be undone, in words of what will happen.
  * @returns true once the person has said yes
  */
 export function confirm(question: Question): Promise<boolean> {
-  return ask(question)
+  return dialogs.promise.then(ask => ask(question))
 }
 
 /** Does something once the person has said yes to it. */
@@ -37,7 +38,7 @@ const zIndex = 300
 export function Confirmations() {
   const [asked, setAsked] = useState<readonly { question: Question; answer: (isSure: boolean) => void }[]>([])
   useEffect(() => {
-    ask = question => new Promise(answer => setAsked(others => [...others, { question, answer }]))
+    dialogs.resolve(question => new Promise(answer => setAsked(others => [...others, { question, answer }])))
   }, [])
   const [current, ...others] = asked
   if (!current) return null
