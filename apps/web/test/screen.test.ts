@@ -52,7 +52,7 @@ test('what cannot be undone asks once in words of what will happen, and what can
   await page.goto(`/alerts/${id}`)
   const status = async () => (await administrator.call('alert', { params: { id } })).status
   for (const way of ['key', 'button']) {
-    await page.getByRole('button', { name: 'Dismiss', exact: true }).first().click()
+    await page.getByRole('main').getByRole('button', { name: 'Dismiss', exact: true }).click()
     await dialog.getByLabel('Reason').fill('Known.')
     await dialog.getByRole('button', { name: 'Dismiss', exact: true }).click()
     await page.getByText('1 alert dismissed.').waitFor()
